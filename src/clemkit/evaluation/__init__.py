@@ -1,0 +1,1 @@
+"""Evaluation: target registration error, overlap, Jacobian, and the report."""

@@ -1,0 +1,1 @@
+"""Segmentation: volumes to labels with classical methods."""

@@ -1,0 +1,1 @@
+"""Phantoms with known truth and hypothesis strategies, for users' own tests too."""

@@ -1,0 +1,5 @@
+"""Volumes: lazy voxels on a grid, readers, writers and pyramids."""
+
+from clemkit.volumes.volume import ArraySource, Modality, Role, Volume
+
+__all__ = ["ArraySource", "Modality", "Role", "Volume"]

@@ -1,0 +1,1 @@
+"""Writers: OME-Zarr and OME-TIFF."""

@@ -1,0 +1,1 @@
+"""Warping: plan which input each output chunk needs, then execute by chunks."""
