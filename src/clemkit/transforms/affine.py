@@ -108,4 +108,8 @@ class Affine:
                 f"affine {self.source} to {self.target}: expected an invertible matrix; "
                 f"found determinant {self.determinant:.3g}"
             )
-        return Affine(np.linalg.inv(self.matrix), source=self.target, target=self.source)
+        return Affine(
+            np.asarray(np.linalg.inv(self.matrix), dtype=np.float64),
+            source=self.target,
+            target=self.source,
+        )

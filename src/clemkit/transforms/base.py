@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -116,7 +117,7 @@ class Chain:
     def __post_init__(self) -> None:
         if not self.parts:
             raise ArgumentError("Chain: expected at least one transform; found none")
-        for first, then in zip(self.parts[:-1], self.parts[1:], strict=True):
+        for first, then in pairwise(self.parts):
             require_same_space(first.target, then.source, "compose")
 
     def __iter__(self) -> Iterator[Transform]:
@@ -174,7 +175,7 @@ def compose(first: Transform, *then: Transform) -> Transform:
     flat: list[Transform] = []
     for part in (first, *then):
         flat.extend(part.parts if isinstance(part, Chain) else (part,))
-    for a, b in zip(flat[:-1], flat[1:], strict=True):
+    for a, b in pairwise(flat):
         require_same_space(a.target, b.source, "compose")
     merged: list[Transform] = []
     for part in flat:
