@@ -1,3 +1,55 @@
-"""clemkit: correlative light, X-ray and electron microscopy."""
+"""clemkit: correlative light, X-ray and electron microscopy.
+
+The names below are imported when they are first used, so that ``import clemkit`` is light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clemkit.geometry import Grid, Space
+    from clemkit.landmarks import LandmarkPairs, LandmarkSet
+    from clemkit.registration import RegistrationResult
+    from clemkit.transforms import Affine, Chain, compose
+    from clemkit.volumes import Volume
+
+__all__ = [
+    "Affine",
+    "Chain",
+    "Grid",
+    "LandmarkPairs",
+    "LandmarkSet",
+    "RegistrationResult",
+    "Space",
+    "Volume",
+    "__version__",
+    "compose",
+]
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "Affine": "clemkit.transforms",
+    "Chain": "clemkit.transforms",
+    "Grid": "clemkit.geometry",
+    "LandmarkPairs": "clemkit.landmarks",
+    "LandmarkSet": "clemkit.landmarks",
+    "RegistrationResult": "clemkit.registration",
+    "Space": "clemkit.geometry",
+    "Volume": "clemkit.volumes",
+    "compose": "clemkit.transforms",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value  # found directly from now on
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

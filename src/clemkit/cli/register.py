@@ -1,0 +1,166 @@
+"""``clemkit register``: two volumes, or landmark pairs, to transforms with an honest error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clemkit.cli import figures, options
+from clemkit.cli.failures import FINDINGS, OK
+from clemkit.cli.terminal import open_terminal
+from clemkit.errors import ArgumentError
+
+__all__ = ["register"]
+
+_ENGINES = ("clemkit", "elastix")
+
+
+def register(
+    output: options.Output,
+    fixed: Annotated[
+        Path | None, typer.Option(help="Volume that stays where it is, usually EM.")
+    ] = None,
+    moving: Annotated[Path | None, typer.Option(help="Volume that is mapped onto it.")] = None,
+    fixed_labels: Annotated[
+        Path | None, typer.Option(help="Labels of the structure in the fixed volume.")
+    ] = None,
+    moving_labels: Annotated[
+        Path | None, typer.Option(help="Labels of the structure in the moving volume.")
+    ] = None,
+    structure: Annotated[
+        str | None, typer.Option(help="What both show: mitochondria, nuclei, vessels, …")
+    ] = None,
+    fixed_voxel_size: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="In nm, overriding the file's.")
+    ] = None,
+    moving_voxel_size: Annotated[
+        str | None, typer.Option(metavar="Z,Y,X", help="In nm, overriding the file's.")
+    ] = None,
+    fixed_channel: Annotated[
+        str | None, typer.Option(metavar="N|NAME", help="Channel of the fixed volume.")
+    ] = None,
+    moving_channel: Annotated[
+        str | None, typer.Option(metavar="N|NAME", help="Channel of the moving volume.")
+    ] = None,
+    landmarks: Annotated[
+        Path | None,
+        typer.Option(help="Landmark pairs instead of volumes; BigWarp's order: moving, fixed."),
+    ] = None,
+    units: options.Units = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model for --landmarks. Default: chosen by validation.")
+    ] = None,
+    allow_reflection: Annotated[
+        bool, typer.Option("--allow-reflection", help="Accept a mirrored specimen.")
+    ] = False,
+    engine: Annotated[
+        str | None, typer.Option(help="Deformable engine: clemkit (default) or elastix.")
+    ] = None,
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> int:
+    """Register two volumes without initialisation, or landmark pairs.
+
+    Exits 1 when the registration is refused; registration.json then says why.
+    """
+    volume_options = {
+        "--fixed": fixed,
+        "--moving": moving,
+        "--fixed-labels": fixed_labels,
+        "--moving-labels": moving_labels,
+        "--structure": structure,
+        "--fixed-voxel-size": fixed_voxel_size,
+        "--moving-voxel-size": moving_voxel_size,
+        "--fixed-channel": fixed_channel,
+        "--moving-channel": moving_channel,
+        "--engine": engine,
+    }
+    landmark_options = {"--landmarks": landmarks, "--units": units, "--model": model}
+    with open_terminal(quiet=quiet, verbose=verbose, debug=debug, as_json=as_json) as terminal:
+        if landmarks is not None:
+            _refuse(volume_options, "--landmarks")
+            from clemkit.workflows.register import register_landmark_file
+
+            with terminal.progress() as progress:
+                found = register_landmark_file(
+                    landmarks,
+                    output,
+                    units=units,
+                    model=model or "auto",
+                    allow_reflection=allow_reflection,
+                    seed=seed,
+                    overwrite=overwrite,
+                    dry_run=dry_run,
+                    progress=progress,
+                )
+        else:
+            if fixed is None or moving is None:
+                raise ArgumentError("register: expected --fixed and --moving, or --landmarks")
+            _refuse(landmark_options, "--fixed and --moving")
+            fixed_size = options.parse_triple(fixed_voxel_size, "--fixed-voxel-size")
+            moving_size = options.parse_triple(moving_voxel_size, "--moving-voxel-size")
+            chosen = options.parse_choice(engine or "clemkit", "--engine", _ENGINES)
+            from clemkit.workflows.register import register_files
+
+            with terminal.progress() as progress:
+                found = register_files(
+                    fixed,
+                    moving,
+                    output,
+                    fixed_labels=fixed_labels,
+                    moving_labels=moving_labels,
+                    structure=structure,
+                    fixed_voxel_size_zyx_nm=fixed_size,
+                    moving_voxel_size_zyx_nm=moving_size,
+                    fixed_channel=options.parse_channel(fixed_channel),
+                    moving_channel=options.parse_channel(moving_channel),
+                    allow_reflection=allow_reflection,
+                    engine=chosen,
+                    seed=seed,
+                    workers=workers,
+                    overwrite=overwrite,
+                    dry_run=dry_run,
+                    progress=progress,
+                )
+        if dry_run:
+            terminal.result(found, lambda: figures.table(found))
+            return OK
+        terminal.result(found, lambda: registration_lines(found, output))
+    return FINDINGS if found["status"] == "failed" else OK
+
+
+def _refuse(given: Mapping[str, Any], with_what: str) -> None:
+    surplus = sorted(flag for flag, value in given.items() if value is not None)
+    if surplus:
+        raise ArgumentError(f"register: {', '.join(surplus)} cannot go with {with_what}")
+
+
+def registration_lines(found: Mapping[str, Any], output: Path) -> Iterator[str]:
+    """Yield the figures that decide whether a registration can be used."""
+    estimate, jacobian = found["tre_estimate_nm"], found["jacobian"]
+    yield f"status      {found['status']} (confidence {figures.number(found['confidence'])})"
+    yield (
+        f"error       median {figures.length(estimate['median'])}, 90 % interval "
+        f"{figures.length(estimate['low'])} to {figures.length(estimate['high'])}, "
+        f"90th percentile {figures.length(estimate['p90'])}"
+    )
+    yield (
+        f"volume      Jacobian {figures.number(jacobian['min'])} to "
+        f"{figures.number(jacobian['max'])}, folded {figures.percent(jacobian['folded_fraction'])}"
+    )
+    yield f"inverse     round trip {figures.length(found['inverse_error_nm'])}"
+    if found["reflection"]:
+        yield "reflection  yes: the transform contains a mirror"
+    for warning in found["warnings"]:
+        yield f"warning     {warning}"
+    report = output / "report.html"
+    yield f"report      {report}" if report.exists() else f"output      {output}"
