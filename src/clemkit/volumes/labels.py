@@ -69,7 +69,7 @@ def as_labels(source: ArraySource, name: str) -> ArraySource:
 
 
 def connected_components(mask: np.ndarray[Any, Any], connectivity: int = 1) -> tuple[IntArray, int]:
-    """Number the connected components of a mask.
+    """Label the connected components of a mask with numbers.
 
     Parameters
     ----------

@@ -7,10 +7,10 @@ from typing import Any
 
 from clemkit.errors import AxisError, FormatError, NotFoundError
 from clemkit.volumes.readers.info import Found, Selection, VolumeInfo, json_ready
-from clemkit.volumes.source import RawSource, arrange
 from clemkit.volumes.readers.tiff_metadata import calibration
 from clemkit.volumes.readers.tiff_source import TiffSource, opened_tiff
 from clemkit.volumes.readers.voxel_size import complete
+from clemkit.volumes.source import RawSource, arrange
 
 __all__ = ["read_tiff"]
 

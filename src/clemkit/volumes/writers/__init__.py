@@ -1,1 +1,5 @@
 """Writers: OME-Zarr and OME-TIFF."""
+
+from clemkit.volumes.writers.ome_zarr import create_ome_zarr, write_ome_zarr
+
+__all__ = ["create_ome_zarr", "write_ome_zarr"]
