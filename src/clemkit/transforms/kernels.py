@@ -1,9 +1,9 @@
-"""Compiled loops over points: cubic B-spline and trilinear vector fields.
+"""Compiled loops over points: cubic B-splines, trilinear vector fields, radial sums.
 
-All kernels take positions as fractional array indices, clamp them to the valid range per axis (the
-derivative along a clamped axis is zero), return NaN for NaN, run on one thread and release the
-interpreter lock. Each point is computed alone and in a fixed order, so that any split of the
-points over workers gives the same bytes.
+Lattice kernels take positions as fractional array indices, clamp them to the valid range per axis
+(the derivative along a clamped axis is zero) and return NaN for NaN. All kernels run on one thread,
+need no memory beside the result and release the interpreter lock. Each point is computed alone and
+in a fixed order, so that any split of the points over workers gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from clemkit.geometry import FloatArray
 __all__ = [
     "bspline_displacement",
     "bspline_jacobian",
+    "radial_gradient",
+    "radial_sum",
     "trilinear_displacement",
     "trilinear_jacobian",
 ]
@@ -215,4 +217,79 @@ def trilinear_jacobian(field: FloatArray, index: FloatArray) -> FloatArray:
                         out[p, c, 0] += d0 * value
                         out[p, c, 1] += d1 * value
                         out[p, c, 2] += d2 * value
+    return out
+
+
+@njit(cache=True, nogil=True)
+def radial_sum(
+    points: FloatArray, centres: FloatArray, weights: FloatArray, scale: float, log_kernel: bool
+) -> FloatArray:
+    """Return ``sum_i weights_i U(|x - centre_i|)`` for each point.
+
+    Parameters
+    ----------
+    points : (N, D) float array
+        Positions.
+    centres : (M, D) float array
+        Kernel centres.
+    weights : (M, C) float array
+        Coefficients.
+    scale : float
+        Length inside the logarithm.
+    log_kernel : bool
+        ``U = r^2 log(r / scale)`` if true, otherwise ``U = r``.
+
+    Returns
+    -------
+    (N, C) array
+    """
+    n_components = weights.shape[1]
+    out = np.zeros((points.shape[0], n_components))
+    for p in range(points.shape[0]):
+        for m in range(centres.shape[0]):
+            r2 = 0.0
+            for a in range(points.shape[1]):
+                d = points[p, a] - centres[m, a]
+                r2 += d * d
+            if r2 == 0.0:
+                continue
+            if log_kernel:
+                u = 0.5 * r2 * math.log(r2 / (scale * scale))
+            else:
+                u = math.sqrt(r2)
+            for c in range(n_components):
+                out[p, c] += u * weights[m, c]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def radial_gradient(
+    points: FloatArray, centres: FloatArray, weights: FloatArray, scale: float, log_kernel: bool
+) -> FloatArray:
+    """Return the gradient of :func:`radial_sum`; a centre adds nothing at its own position.
+
+    Returns
+    -------
+    (N, C, D) array
+        ``[n, c, a]`` is d(sum_c)/d(x_a).
+    """
+    n_components = weights.shape[1]
+    n_axes = points.shape[1]
+    out = np.zeros((points.shape[0], n_components, n_axes))
+    for p in range(points.shape[0]):
+        for m in range(centres.shape[0]):
+            r2 = 0.0
+            for a in range(n_axes):
+                d = points[p, a] - centres[m, a]
+                r2 += d * d
+            if r2 == 0.0:
+                continue
+            if log_kernel:
+                slope = math.log(r2 / (scale * scale)) + 1.0
+            else:
+                slope = 1.0 / math.sqrt(r2)
+            for a in range(n_axes):
+                d = slope * (points[p, a] - centres[m, a])
+                for c in range(n_components):
+                    out[p, c, a] += d * weights[m, c]
     return out
