@@ -72,15 +72,15 @@ def warp(
         raise ArgumentError(f"warp: {given[0]} needs --direction {' or '.join(_DIRECTIONS)}")
     way = options.parse_choice(direction or "moving-to-fixed", "--direction", _DIRECTIONS)
     size = options.parse_triple(voxel_size, "--voxel-size")
-    from clemkit.workflows import warp as workflow
+    from clemkit.workflows.warp import warp_geometry, warp_points, warp_volume_file
 
     with open_terminal(quiet=quiet, verbose=verbose, debug=debug, as_json=as_json) as terminal:
         if points is not None:
-            found = workflow.warp_points(
+            found = warp_points(
                 registration, points, output, direction=way, overwrite=overwrite, dry_run=dry_run
             )
         elif geometry is not None:
-            found = workflow.warp_geometry(
+            found = warp_geometry(
                 registration,
                 geometry,
                 output,
@@ -91,7 +91,7 @@ def warp(
             )
         else:
             with terminal.progress() as progress:
-                found = workflow.warp_volume_file(
+                found = warp_volume_file(
                     registration,
                     volume,
                     output,

@@ -1,0 +1,136 @@
+"""The other commands: what reaches the workflow, what is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def warps(workflow):
+    return workflow("warp", "warp_points", "warp_volume_file", "warp_geometry")
+
+
+def test_warp_points(run, warps):
+    warps.warp_points.answer = {"points": 4, "outside": 1}
+    found = run(
+        "warp", "--registration", "OUT", "--points", "p.csv",
+        "--direction", "fixed-to-moving", "-o", "q.csv",
+    )  # fmt: skip
+    assert found.status == 0
+    assert found.out.splitlines() == ["points   4", "outside  1"]
+    assert warps.warp_points.args == (Path("OUT"), Path("p.csv"), Path("q.csv"))
+    assert warps.warp_points.kwargs == {
+        "direction": "fixed-to-moving",
+        "overwrite": False,
+        "dry_run": False,
+    }
+
+
+def test_warp_volume(run, warps):
+    found = run(
+        "warp", "--registration", "OUT", "--volume", "lm.tif", "--like", "em.zarr", "--labels",
+        "--voxel-size", "300,100,100", "--channel", "1", "--workers", "2", "-o", "w.ome.zarr",
+    )  # fmt: skip
+    assert found.status == 0
+    call = warps.warp_volume_file
+    assert call.args == (Path("OUT"), Path("lm.tif"), Path("w.ome.zarr"))
+    call.kwargs.pop("progress")
+    assert call.kwargs == {
+        "like": Path("em.zarr"),
+        "labels": True,
+        "direction": "moving-to-fixed",
+        "voxel_size_zyx_nm": (300.0, 100.0, 100.0),
+        "channel": 1,
+        "workers": 2,
+        "overwrite": False,
+        "dry_run": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "expected one of --points, --volume, --geometry; found none"),
+        (["--points", "p", "--volume", "v"], "found --points, --volume"),
+        (["--points", "p"], "--points needs --direction"),
+        (["--geometry", "cell.obj"], "--geometry needs --direction"),
+        (["--points", "p", "--direction", "forward"], "--direction: expected fixed-to-moving or"),
+        (["--points", "p", "--labels"], "--labels goes with --volume, not with --points"),
+        (["--volume", "v", "--voxel-size", "8"], "--voxel-size: expected Z,Y,X"),
+    ],
+)
+def test_warp_refuses_what_does_not_fit(run, warps, arguments, reason):
+    found = run("warp", "--registration", "OUT", "-o", "q", *arguments)
+    assert found.status == 2
+    assert reason in found.err
+    assert warps.warp_points.args == warps.warp_volume_file.args == ()
+
+
+EVALUATED = {"n": 5, "median_nm": 812.0, "p95_nm": 1490.0, "max_nm": 1502.0, "points": []}
+
+
+def test_evaluate(run, workflow):
+    fake = workflow("evaluate", "evaluate_landmarks").evaluate_landmarks
+    fake.answer = EVALUATED
+    call = ["evaluate", "--registration", "OUT", "--landmarks", "pairs.csv"]
+    assert run(*call).out.splitlines() == [
+        "landmarks        5",
+        "median           812 nm",
+        "95th percentile  1.49 µm",
+        "maximum          1.50 µm",
+    ]
+    found = run(*call, "--units", "um", "--json")
+    assert json.loads(found.out) == EVALUATED
+    assert fake.args == (Path("OUT"), Path("pairs.csv"))
+    assert fake.kwargs == {"units": "um"}
+
+
+def test_info_as_json(run, workflow):
+    content = {
+        "shape": [7, 11, 13],
+        "axes": "zyx",
+        "dtype": "uint8",
+        "voxel_size_zyx_nm": [50.0, 8.0, 10.0],
+        "channels": [],
+        "format": "ome-zarr-0.5",
+        "metadata": {},
+    }
+    workflow("convert", "volume_info").volume_info.answer = content
+    found = run("info", "em.zarr", "--json")
+    assert (found.status, found.err) == (0, "")
+    assert json.loads(found.out) == content
+
+
+def test_convert(run, workflow):
+    fake = workflow("convert", "convert_volume").convert_volume
+    found = run(
+        "convert", "em.h5", "-o", "em.ome.zarr", "--voxel-size", "50,8,8", "--channel", "DAPI",
+        "--series", "1", "--dataset", "t0/s0", "--time", "3", "--overwrite", "--dry-run",
+    )  # fmt: skip
+    assert found.status == 0
+    assert fake.args == (Path("em.h5"), Path("em.ome.zarr"))
+    fake.kwargs.pop("progress")
+    assert fake.kwargs == {
+        "voxel_size_zyx_nm": (50.0, 8.0, 8.0),
+        "channel": "DAPI",
+        "series": 1,
+        "dataset": "t0/s0",
+        "time": 3,
+        "overwrite": True,
+        "dry_run": True,
+        "workers": None,
+    }
+
+
+def test_demo(run, workflow):
+    fake = workflow("demo", "run_demo").run_demo
+    fake.answer = {"report": "d/report.html", "tre_median_nm": 61.0, "seconds": 140.0}
+    found = run("demo", "-o", "d", "--seed", "5", "--workers", "2", "--overwrite")
+    assert found.status == 0
+    assert "d/report.html" in found.out
+    fake.kwargs.pop("progress")
+    assert fake.args == (Path("d"),)
+    assert fake.kwargs == {"seed": 5, "workers": 2, "overwrite": True}
