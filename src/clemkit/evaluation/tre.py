@@ -186,9 +186,9 @@ def target_registration_error(
         raise ArgumentError(f"ids: expected {len(source)} names; found {len(names)}")
     mapped = transform.apply_points(source)
     vectors = mapped - target
-    finite: NDArray[np.bool_] = np.isfinite(vectors).all(axis=1)
-    vectors = np.where(finite[:, None], vectors, np.nan)
-    outside = np.logical_not(finite)
+    finite = np.all(np.isfinite(vectors), axis=1, keepdims=True)
+    vectors = np.where(finite, vectors, np.nan)
+    outside = ~finite[:, 0]
     if domain is not None:
         outside = np.logical_or(outside, np.logical_not(domain.contains(source)))
     low, high = bootstrap_median(np.linalg.norm(vectors, axis=1), seed=seed)
