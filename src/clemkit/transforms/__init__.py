@@ -12,6 +12,7 @@ from clemkit.transforms.fit import (
     fit_translation,
     reflection_evidence,
 )
+from clemkit.transforms.inverse import CertifiedInverse, numerical_inverse
 from clemkit.transforms.jacobian import (
     FoldingSummary,
     check_folding,
@@ -28,6 +29,7 @@ from clemkit.transforms.thin_plate_spline import ThinPlateSpline, fit_thin_plate
 __all__ = [
     "Affine",
     "BSpline",
+    "CertifiedInverse",
     "Chain",
     "DisplacementField",
     "FoldingSummary",
@@ -47,6 +49,7 @@ __all__ = [
     "fit_translation",
     "jacobian_determinant",
     "leave_one_out_residuals",
+    "numerical_inverse",
     "numerical_jacobian",
     "reflection_evidence",
     "sample",
