@@ -197,7 +197,7 @@ def make_clem_phantom(spec: PhantomSpec) -> ClemPhantom:
     yx = cells.centres_yx_nm
     wanted = np.flatnonzero(np.all((yx > low[1:] - reach) & (yx < high[1:] + reach), axis=1))
     mitochondria = grow_mitochondria(scene, cells, wanted, spec.mitochondria_per_cell)
-    reticulum = grow_reticulum(scene, cells, wanted, 75)
+    reticulum = grow_reticulum(scene, cells, wanted, 200)
     bodies = grow_bodies(scene, cells, wanted, 40)
 
     # --- EM
@@ -238,13 +238,13 @@ def make_clem_phantom(spec: PhantomSpec) -> ClemPhantom:
     )
     camera = Camera(peak_photons=spec.peak_photons, bleaching_fraction=spec.bleaching_fraction)
     visible = mitochondria.near(low, high, 3000.0)
-    mito_light = tube_emitters(lm_rng, visible, brightness, 350.0)
+    mito_light = tube_emitters(lm_rng, visible, brightness, 250.0)
     glow = cytosol_emitters(lm_rng, cells, wanted, 20000)
     glow = (glow[0], glow[1] * 0.06 * mito_light[1].sum() / glow[1].sum())
-    nuclear = nuclear_emitters(lm_rng, cells, wanted, 60000)
-    envelope = envelope_points(lm_rng, cells, wanted, 14000)
+    nuclear = nuclear_emitters(lm_rng, cells, wanted, 50000)
+    envelope = envelope_points(lm_rng, cells, wanted, 10000)
     er_light = tube_emitters(
-        lm_rng, reticulum.near(low, high, 3000.0), np.ones(int(reticulum.objects.max()) + 1), 60.0
+        lm_rng, reticulum.near(low, high, 3000.0), np.ones(int(reticulum.objects.max()) + 1), 25.0
     )
     rim = (envelope, np.full(len(envelope), 0.5 * er_light[1].sum() / len(envelope)))
 

@@ -81,7 +81,7 @@ def em_grey(
     wobble = 1.4 * clumps[near]
     cristae = np.clip(np.cos(2 * np.pi * along / _CRISTAE_NM + wobble) - 0.1, 0, 1)
     depth = np.exp(-(((d + 0.9 * mito_nodes.radii_nm[nodes]) / 260.0) ** 2))
-    tone = np.random.default_rng(7).normal(0, 6, int(mito_nodes.objects.max(initial=0)) + 1)
+    tone = rng.normal(0, 6, int(mito_nodes.objects.max(initial=0)) + 1)
     matrix = 128 + tone[mito_nodes.objects[nodes]] + 5 * grain[near] + 3 * clumps[near]
     matrix = matrix - 46 * resolved * cristae * (0.4 + 0.6 * depth)
     edge = 1 / (1 + np.exp(np.clip(d / (0.22 * lateral), -30, 30)))
@@ -107,12 +107,12 @@ def em_grey(
     image -= 62 * _membrane(cells.depth_nm, lateral)
 
     z, y, x = shape
-    gain = 1 + rng.normal(0, 0.02, z) + np.cumsum(rng.normal(0, 0.004, z))
+    gain = 1 + rng.normal(0, 0.017, z) + np.cumsum(rng.normal(0, 0.004, z))
     shift = rng.normal(0, 2.2, z)
     image = image * gain[:, None, None].astype(np.float32) + shift[:, None, None]
     ramp = np.linspace(-1, 1, y)[:, None] * rng.normal(0, 4) + np.linspace(-1, 1, x) * rng.normal(
         0, 4
     )
-    streaks = rng.normal(0, 0.9, (z, y, 1))  # line noise of the scan
+    streaks = rng.normal(0, 0.6, (z, y, 1))  # line noise of the scan
     image = image + ramp + streaks + 6.5 * rng.standard_normal(shape, dtype=np.float32)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)

@@ -12,7 +12,7 @@ from clemkit.testing.cells import Monolayer, nucleus_surface
 from clemkit.testing.organelles import Tubes
 from clemkit.testing.psf import PointSpread
 from clemkit.testing.rendering import splat
-from clemkit.transforms import Transform
+from clemkit.testing.truth import TruthMap
 
 __all__ = [
     "Camera",
@@ -22,6 +22,8 @@ __all__ = [
     "nuclear_emitters",
     "tube_emitters",
 ]
+
+_MARGIN_NM = 5000.0  # beyond any displacement that the fields allow at their strength
 
 Emitters = tuple[FloatArray, FloatArray]  # points (N, 3) nm in the EM frame, weights (N,)
 
@@ -74,8 +76,8 @@ def nuclear_emitters(
         middle = cells.nuclei_zyx_nm[k]
         inner = middle + (surface - middle) * (rng.random((per_cell, 1)) ** (1 / 3)) * 0.985
         clump = np.zeros(per_cell)
-        for _ in range(7):
-            wave = rng.normal(size=3) * 2 * np.pi / 2600.0
+        for _ in range(24):
+            wave = _directions(rng, 1)[0] * 2 * np.pi / rng.uniform(1100, 4000)
             clump += np.sin(inner @ wave + rng.uniform(0, 2 * np.pi))
         hole = np.ones(per_cell)
         for _ in range(int(rng.integers(1, 4))):
@@ -83,7 +85,7 @@ def nuclear_emitters(
             gap = np.linalg.norm(inner - seat, axis=1) / rng.uniform(700, 1200)
             hole *= 1 - 0.75 * np.exp(-(gap**4))
         points.append(inner)
-        weights.append(np.clip(1 + 0.22 * clump, 0.25, 2.5) * hole * rng.lognormal(0, 0.25))
+        weights.append(np.clip(1 + 0.14 * clump, 0.25, 2.5) * hole * rng.lognormal(0, 0.25))
     return np.concatenate(points), np.concatenate(weights)
 
 
@@ -149,13 +151,17 @@ class Camera:
 def expose(
     rng: np.random.Generator,
     emitters: list[Emitters],
-    truth: Transform,
+    truth: TruthMap,
     grid: Grid,
     spread: PointSpread,
     camera: Camera,
 ) -> np.ndarray[Any, np.dtype[np.uint16]]:
     """Image emitters of the EM frame through the truth on an LM grid."""
     density = np.zeros(grid.shape_zyx, dtype=np.float32)
+    low, high = grid.corners()[0] - _MARGIN_NM, grid.corners()[-1] + _MARGIN_NM
     for points, weights in emitters:
-        density += splat(grid, truth.apply_points(points), weights)
+        # the linear part alone tells which emitters cannot reach the field: most of a wide scene
+        rough = (points - truth.centre_source_nm) @ truth.linear_zyx.T + truth.centre_target_nm
+        near = np.all((rough > low) & (rough < high), axis=1)
+        density += splat(grid, truth.apply_points(points[near]), weights[near])
     return camera.record(rng, spread.blur(density, grid.voxel_size_zyx_nm))

@@ -156,10 +156,10 @@ def _mark(occupied, low, p, radius, own):  # type: ignore[no-untyped-def]
     c = int((p[2] - low[2]) / _OCCUPANCY_NM)
     for i in range(max(a - m, 0), min(a + m + 1, occupied.shape[0])):
         for j in range(max(b - m, 0), min(b + m + 1, occupied.shape[1])):
-            for l in range(max(c - m, 0), min(c + m + 1, occupied.shape[2])):
-                r2 = (i - a) ** 2 + (j - b) ** 2 + (l - c) ** 2
-                if r2 * _OCCUPANCY_NM**2 <= (radius + 100.0) ** 2 and occupied[i, j, l] == 0:
-                    occupied[i, j, l] = own
+            for h in range(max(c - m, 0), min(c + m + 1, occupied.shape[2])):
+                r2 = (i - a) ** 2 + (j - b) ** 2 + (h - c) ** 2
+                if r2 * _OCCUPANCY_NM**2 <= (radius + 100.0) ** 2 and occupied[i, j, h] == 0:
+                    occupied[i, j, h] = own
 
 
 @njit(cache=True)
@@ -284,12 +284,12 @@ def grow_mitochondria(
     rows, owners, number = [], [], 1
     for k in wanted:
         n = int(per_cell * rng.uniform(0.8, 1.2))
-        lengths = np.clip(rng.lognormal(np.log(2100), 0.8, n), 350, 11000)
+        lengths = np.clip(rng.lognormal(np.log(2600), 0.75, n), 400, 12000)
         lengths = np.sort(lengths)[::-1].copy()  # long ones first, while there is room
         base = rng.uniform(185, 300, n)
         branches = np.where(lengths > 1500, rng.poisson(lengths / 6500), 0)
         grown, number = _grow_tubes(
-            cells, occupied, low, k, lengths, base, branches, 0.16, 0.05, 110.0, 5500.0, True,
+            cells, occupied, low, k, lengths, base, branches, 0.08, 0.04, 100.0, 6500.0, True,
             number, rng,
         )  # fmt: skip
         rows.append(grown)
@@ -331,8 +331,9 @@ def grow_bodies(rng: np.random.Generator, cells: Monolayer, wanted: IntArray, co
     rows, owners, number = [], [], 1
     for n, k in enumerate(wanted):
         lengths = rng.uniform(300, 420, count)
+        none = np.zeros(count, dtype=np.int64)
         grown, number = _grow_tubes(
-            cells, occupied, low, k, lengths, np.full(count, 230.0), np.zeros(count, dtype=np.int64),
+            cells, occupied, low, k, lengths, np.full(count, 230.0), none,
             0.3, 0.0, 80.0, 5000.0, False, number, rng,
         )  # fmt: skip
         grown[:, 3] += 1e6 * n

@@ -12,7 +12,14 @@ from clemkit.geometry import FloatArray, Grid
 from clemkit.testing.cells import Monolayer, cell_depth, nucleus_distance
 from clemkit.testing.organelles import Tubes
 
-__all__ = ["CellVolumes", "TubeVolumes", "render_cells", "render_tubes", "splat"]
+__all__ = [
+    "CellVolumes",
+    "TubeVolumes",
+    "paint_balls",
+    "render_cells",
+    "render_tubes",
+    "splat",
+]
 
 _FAR_NM = 1e6
 
@@ -66,13 +73,34 @@ def _paint(points, radii, origin, voxel, margin, distance, nodes):  # type: igno
                             nodes[i, j, k] = n
 
 
+def paint_balls(
+    points_zyx_nm: FloatArray, radii_nm: FloatArray, grid: Grid, margin_nm: float
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the signed distance to a union of balls and the nearest ball, on a grid.
+
+    Parameters
+    ----------
+    points_zyx_nm, radii_nm : (N, 3) and (N,) float array
+    margin_nm : float
+        How far outside a ball distances are wanted.
+
+    Returns
+    -------
+    distance_nm : (z, y, x) float32 array
+        Large where nothing is near.
+    balls : (z, y, x) int32 array
+        -1 where nothing is near.
+    """
+    distance = np.full(grid.shape_zyx, _FAR_NM, dtype=np.float32)
+    balls = np.full(grid.shape_zyx, -1, dtype=np.int32)
+    origin, voxel = np.array(grid.origin_zyx_nm), np.array(grid.voxel_size_zyx_nm)
+    _paint(points_zyx_nm, radii_nm, origin, voxel, margin_nm, distance, balls)
+    return distance, balls
+
+
 def render_tubes(tubes: Tubes, grid: Grid, margin_nm: float) -> TubeVolumes:
     """Render tubes on a grid, with distances up to *margin_nm* outside them."""
-    distance = np.full(grid.shape_zyx, _FAR_NM, dtype=np.float32)
-    nodes = np.full(grid.shape_zyx, -1, dtype=np.int32)
-    origin, voxel = np.array(grid.origin_zyx_nm), np.array(grid.voxel_size_zyx_nm)
-    _paint(tubes.points_zyx_nm, tubes.radii_nm, origin, voxel, margin_nm, distance, nodes)
-    return TubeVolumes(distance, nodes)
+    return TubeVolumes(*paint_balls(tubes.points_zyx_nm, tubes.radii_nm, grid, margin_nm))
 
 
 @njit(cache=True)

@@ -106,7 +106,7 @@ class PhantomSpec:
     lm_voxel_zyx_nm: Triple = (250.0, 100.0, 100.0)
     lm_field_factor: float = 2.2
     cell_spacing_nm: float = 17500.0
-    mitochondria_per_cell: int = 220
+    mitochondria_per_cell: int = 300
     rotation_max_deg: float = 60.0
     tilt_max_deg: float = 9.0
     shrinkage_range: tuple[float, float] = (0.05, 0.16)
