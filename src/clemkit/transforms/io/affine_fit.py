@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clemkit.errors import OutsideDomainError
 from clemkit.geometry import FloatArray, Grid, require_same_space
 from clemkit.transforms.affine import Affine
 from clemkit.transforms.base import Transform, compose
+from clemkit.transforms.io.checked_points import map_checked
 
 __all__ = ["AffineFit", "best_affine", "domain_samples"]
+
+_FEWEST = 12  # four would fit an affine, and hide that nothing else was seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +70,21 @@ def best_affine(fixed_to_moving: Transform, fixed_grid: Grid) -> AffineFit:
         The grid does not lie in the transform's source.
     NotInvertibleError
         The transform is a singular affine.
+    OutsideDomainError
+        The transform is certified almost nowhere in the domain.
     """
     require_same_space(fixed_grid.space, fixed_to_moving.source, "best_affine")
     merged = compose(fixed_to_moving)
     if isinstance(merged, Affine):
         return AffineFit(moving_to_fixed=merged.inverse(), median_nm=0.0, max_nm=0.0, samples=0)
     fixed = domain_samples(fixed_grid)
-    moving = fixed_to_moving.apply_points(fixed)
+    moving, ok = map_checked(fixed_to_moving, fixed)
+    fixed, moving = fixed[ok], moving[ok]
+    if len(fixed) < _FEWEST:
+        raise OutsideDomainError(
+            f"best_affine: expected {_FEWEST} of the {len(ok)} samples of {fixed_grid.space} where "
+            f"the transform is certified; found {len(fixed)}; choose a domain that it covers"
+        )
     centre = moving.mean(axis=0)  # keeps the normal equations well scaled
     design = np.column_stack([moving - centre, np.ones(len(moving))])
     solution = np.linalg.lstsq(design, fixed, rcond=None)[0]

@@ -190,11 +190,12 @@ def _item(values: Mapping[str, tuple[str, ...]], path: Path) -> ItkPart:
     if values.get("UseBinaryFormatForTransformationParameters", ("false",))[0] == "true":
         raise FormatError(path, "expected parameters as text; found them in a binary file")
     parameters = _numbers(values, "TransformParameters", path)
-    stated = _numbers(values, "NumberOfParameters", path) if "NumberOfParameters" in values else []
-    if len(stated) and int(stated[0]) != parameters.size:
-        raise FormatError(
-            path, f"expected {int(stated[0])} TransformParameters; found {parameters.size}"
-        )
+    if "NumberOfParameters" in values:
+        stated = int(_numbers(values, "NumberOfParameters", path, 1)[0])
+        if stated != parameters.size:
+            raise FormatError(
+                path, f"expected {stated} TransformParameters; found {parameters.size}"
+            )
     if kind.endswith("BSplineTransform"):
         return ItkPart(_TYPES[kind], _bspline_fixed(values, path), parameters)
     if kind == "TranslationTransform":

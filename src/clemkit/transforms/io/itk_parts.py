@@ -2,7 +2,8 @@
 
 Shared by the text, HDF5 and elastix modules, which differ only in how they store the numbers.
 ITK points are x, y, z with the handedness of our reversed axes; no LPS flip is made, since
-electron-microscopy data have no anatomical frame.
+electron-microscopy data have no anatomical frame. Outside its domain a clemkit deformation
+keeps its edge value, while ITK leaves points where they are: the two agree inside.
 """
 
 from __future__ import annotations
@@ -102,13 +103,14 @@ def encode_part(part: Transform, unit: str) -> ItkPart:
         values = part.coefficients_zyx_nm[..., ::-1].transpose(3, 0, 1, 2)
         return ItkPart("BSplineTransform", _grid_fixed(part.lattice, scale), values.ravel() / scale)
     if isinstance(part, DisplacementField):
-        values = part.displacement_zyx_nm[..., ::-1]
+        values = part.displacement_zyx_nm[..., ::-1].astype(np.float64)
         return ItkPart(
             "DisplacementFieldTransform", _grid_fixed(part.grid, scale), values.ravel() / scale
         )
     raise ArgumentError(
         f"ITK file: expected Affine, Identity, BSpline or DisplacementField; "
-        f"found {type(part).__name__}; sample it onto a grid first (clemkit.transforms.displacement_field.sample)"
+        f"found {type(part).__name__}; sample it onto a grid first "
+        "(clemkit.transforms.displacement_field.sample)"
     )
 
 
