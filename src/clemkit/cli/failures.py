@@ -12,7 +12,17 @@ from clemkit.errors import (
     TransformError,
 )
 
-__all__ = ["DATA", "FINDINGS", "INTERNAL", "INTERRUPTED", "OK", "USAGE", "exit_status", "one_line"]
+__all__ = [
+    "DATA",
+    "FINDINGS",
+    "INTERNAL",
+    "INTERRUPTED",
+    "OK",
+    "USAGE",
+    "exit_status",
+    "explained",
+    "one_line",
+]
 
 OK = 0
 FINDINGS = 1  # the work was done and the answer is no: a refused registration, a broken rule
@@ -37,6 +47,32 @@ _STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (OSError, DATA),
     (MemoryError, DATA),
 )
+
+# modules that only an extra installs; the base install has the command line and little else
+_EXTRA_OF = {
+    "scipy": "reg",
+    "numba": "reg",
+    "zarr": "reg",
+    "tifffile": "reg",
+    "imagecodecs": "reg",
+    "mrcfile": "reg",
+    "h5py": "reg",
+    "SimpleITK": "reg",
+    "skimage": "reg",
+    "jsonschema": "reg",
+    "matplotlib": "report",
+    "jinja2": "report",
+    "itk": "elastix",
+}
+
+
+def explained(error: BaseException) -> BaseException:
+    """Return *error*, or what it means: a missing module of an extra names the extra."""
+    if isinstance(error, ModuleNotFoundError) and not isinstance(error, MissingExtraError):
+        package = (error.name or "").split(".")[0]
+        if package in _EXTRA_OF:
+            return MissingExtraError(package, _EXTRA_OF[package])
+    return error
 
 
 def exit_status(error: BaseException) -> int:

@@ -13,7 +13,7 @@ import typer
 
 from clemkit import __version__
 from clemkit.cli import convert, demo, evaluate, info, landmarks, register, warp
-from clemkit.cli.failures import INTERNAL, INTERRUPTED, OK, exit_status, one_line
+from clemkit.cli.failures import INTERNAL, INTERRUPTED, OK, exit_status, explained, one_line
 from clemkit.errors import ClemkitWarning
 
 __all__ = ["app", "main"]
@@ -93,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: BaseException, *, debug: bool) -> int:
+    error = explained(error)
     status = exit_status(error)
     if debug or status == INTERNAL:
         traceback.print_exception(error)
