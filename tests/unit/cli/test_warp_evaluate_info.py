@@ -69,23 +69,86 @@ def test_warp_refuses_what_does_not_fit(run, warps, arguments, reason):
     assert warps.warp_points.args == warps.warp_volume_file.args == ()
 
 
-EVALUATED = {"n": 5, "median_nm": 812.0, "p95_nm": 1490.0, "max_nm": 1502.0, "points": []}
+EVALUATED = {"n": 5, "median_nm": 812.0, "p95_nm": 1490.0, "max_nm": 1502.0, "per_point": []}
+EVALUATE = ["evaluate", "--registration", "OUT"]
 
 
-def test_evaluate(run, workflow):
-    fake = workflow("evaluate", "evaluate_landmarks").evaluate_landmarks
-    fake.answer = EVALUATED
-    call = ["evaluate", "--registration", "OUT", "--landmarks", "pairs.csv"]
-    assert run(*call).out.splitlines() == [
+@pytest.fixture
+def evaluations(workflow):
+    found = workflow("evaluate", "evaluate_landmarks", "evaluate_overlap", "evaluate_jacobian")
+    found.evaluate_landmarks.answer = EVALUATED
+    found.evaluate_overlap.answer = {
+        "dice": 0.6123,
+        "surface": {"mean_nm": 90.0, "hd95_nm": 1400.0},
+    }
+    found.evaluate_jacobian.answer = {"min": 0.5, "max": 1.25, "folded_fraction": 0.001}
+    return found
+
+
+def test_evaluate_landmarks(run, evaluations):
+    assert run(*EVALUATE, "--landmarks", "pairs.csv").out.splitlines() == [
         "landmarks        5",
         "median           812 nm",
         "95th percentile  1.49 µm",
         "maximum          1.50 µm",
     ]
-    found = run(*call, "--units", "um", "--json")
+    found = run(*EVALUATE, "--landmarks", "pairs.csv", "--units", "um", "--json")
     assert json.loads(found.out) == EVALUATED
-    assert fake.args == (Path("OUT"), Path("pairs.csv"))
-    assert fake.kwargs == {"units": "um"}
+    assert evaluations.evaluate_landmarks.args == (Path("OUT"), Path("pairs.csv"))
+    assert evaluations.evaluate_landmarks.kwargs == {"units": "um", "seed": 0}
+    assert evaluations.evaluate_overlap.args == ()
+
+
+def test_evaluate_shows_what_was_found_in_the_landmark_file(run, evaluations):
+    evaluations.evaluate_landmarks.answer = EVALUATED | {
+        "n_outside": 2,
+        "findings": ["points 3 and 4 are the same"],
+    }
+    lines = run(*EVALUATE, "--landmarks", "pairs.csv").out.splitlines()
+    assert lines[-2:] == [
+        "outside          2 of the domain of the transform",
+        "finding          points 3 and 4 are the same",
+    ]
+
+
+def test_evaluate_overlap_and_jacobian(run, evaluations, tmp_path):
+    import numpy as np
+    import tifffile
+
+    image = tmp_path / "em.tif"
+    tifffile.imwrite(image, np.zeros((7, 11, 13), np.uint8))
+    found = run(
+        *EVALUATE, "--fixed-labels", "em.zarr", "--moving-labels", "lm.zarr",
+        "--moving-voxel-size", "300,100,100", "--fixed-voxel-size", "50,8,10",
+        "--jacobian-on", image,
+    )  # fmt: skip
+    assert found.status == 0
+    assert found.out.splitlines() == [
+        "Dice             0.612",
+        "surfaces         mean 90.0 nm, 95th percentile 1.40 µm",
+        "Jacobian         0.50 to 1.25, folded 0.1 %",
+    ]
+    overlap = evaluations.evaluate_overlap
+    assert overlap.args == (Path("OUT"), Path("em.zarr"), Path("lm.zarr"))
+    assert overlap.kwargs["moving_voxel_size_zyx_nm"] == (300.0, 100.0, 100.0)
+    registration, grid = evaluations.evaluate_jacobian.args
+    assert registration == Path("OUT")
+    assert grid.shape_zyx == (7, 11, 13)
+    assert grid.voxel_size_zyx_nm == (50.0, 8.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "expected --landmarks, --fixed-labels or --jacobian-on"),
+        (["--fixed-labels", "a"], "--fixed-labels and --moving-labels go together"),
+        (["--landmarks", "p", "--fixed-voxel-size", "1"], "--fixed-voxel-size: expected Z,Y,X"),
+    ],
+)
+def test_evaluate_refuses_what_does_not_fit(run, evaluations, arguments, reason):
+    found = run(*EVALUATE, *arguments)
+    assert found.status == 2
+    assert reason in found.err
 
 
 def test_info_as_json(run, workflow):
