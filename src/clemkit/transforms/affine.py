@@ -89,7 +89,12 @@ class Affine:
     def apply_points(self, points_zyx_nm: ArrayLike, /) -> FloatArray:
         """Map points ``(N, 3)``, nanometres."""
         points = as_points(points_zyx_nm)
-        return points @ self.linear.T + self.translation_zyx_nm
+        # not a matrix product: BLAS rounds a block of one row differently from a larger one
+        z, y, x = np.ascontiguousarray(points.T)
+        out = np.empty_like(points)
+        for axis, (a, b, c, shift) in enumerate(self.matrix[:3]):
+            out[:, axis] = a * z + b * y + c * x + shift
+        return out
 
     def jacobian(self, points_zyx_nm: ArrayLike, /) -> FloatArray:
         """Return the linear part for each point, ``(N, 3, 3)``."""

@@ -1,4 +1,7 @@
-"""Damped Newton iteration for ``t(x) = y``, many points at once, each on its own."""
+"""Damped Newton iteration for ``t(x) = y``, many points at once, each on its own.
+
+No matrix product runs over the points, so that any split of them gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,8 @@ def solve_points(
         moved = _descend(forward, wanted, x, residual, size, rows, step)
         stuck = rows[~moved]
         if stuck.size:
-            fixed = residual[stuck] @ inverse_linear.T
+            z, y, x = residual[stuck].T
+            fixed = np.stack([a * z + b * y + c * x for a, b, c in inverse_linear], axis=1)
             helped = _descend(forward, wanted, x, residual, size, stuck, fixed)
             active[stuck[~helped]] = False
     return x, (size <= tolerance_nm) & (step_size <= tolerance_nm)
@@ -111,4 +115,4 @@ def _newton_steps(
 
 
 def _lengths(vectors: FloatArray) -> FloatArray:
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return np.sqrt(vectors[:, 0] ** 2 + vectors[:, 1] ** 2 + vectors[:, 2] ** 2)
