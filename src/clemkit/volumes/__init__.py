@@ -3,7 +3,7 @@
 from clemkit.volumes.pyramid import Pyramid
 from clemkit.volumes.readers import VolumeInfo, open_volume, probe
 from clemkit.volumes.volume import ArraySource, Modality, Role, Volume
-from clemkit.volumes.writers import create_ome_zarr, write_ome_zarr
+from clemkit.volumes.writers import create_ome_zarr, write_ome_tiff, write_ome_zarr
 
 __all__ = [
     "ArraySource",
@@ -15,5 +15,6 @@ __all__ = [
     "create_ome_zarr",
     "open_volume",
     "probe",
+    "write_ome_tiff",
     "write_ome_zarr",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from clemkit.errors import AxisError, FormatError
 
-__all__ = ["AxesSource", "BlockCache", "BlockSource", "RawSource", "arrange"]
+__all__ = ["AxesSource", "BlockCache", "BlockSource", "RawSource", "arrange", "index_ranges"]
 
 AnyArray = np.ndarray[Any, Any]
 
@@ -46,7 +46,7 @@ class BlockSource(ABC):
 
     def __getitem__(self, key: Any, /) -> AnyArray:
         """Read by integers and slices with positive steps; missing axes are taken whole."""
-        ranges, dropped = _ranges(key, self.shape)
+        ranges, dropped = index_ranges(key, self.shape)
         lo, hi = [r.start for r in ranges], [r.stop for r in ranges]
         extent = tuple(len(r) for r in ranges)
         if 0 in extent:
@@ -69,7 +69,14 @@ class BlockSource(ABC):
         return block.astype(self.dtype, copy=False)
 
 
-def _ranges(key: Any, shape: tuple[int, ...]) -> tuple[list[range], set[int]]:
+def index_ranges(key: Any, shape: tuple[int, ...]) -> tuple[list[range], set[int]]:
+    """Return what an index means along each axis, and the axes that integers drop.
+
+    Raises
+    ------
+    AxisError
+        There are more keys than axes, or a step is not positive.
+    """
     keys = list(key) if isinstance(key, tuple) else [key]
     if any(k is Ellipsis for k in keys):
         at = next(i for i, k in enumerate(keys) if k is Ellipsis)
@@ -186,10 +193,16 @@ class RawSource:
         order: Literal["C", "F"] = "C",
     ) -> None:
         self.shape = tuple(int(n) for n in shape)
-        self.dtype = np.dtype(dtype)
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self._stored = np.dtype(dtype)
         self._path, self._offset, self._order = path, offset, order
         self._map: AnyArray | None = None
         self._lock = threading.Lock()
+
+    @property
+    def path(self) -> Path | Callable[[], Path]:
+        """The file, or the function that makes it."""
+        return self._path
 
     @property
     def nbytes(self) -> int:
@@ -221,9 +234,14 @@ class RawSource:
                 path = self._path if isinstance(self._path, Path) else self._path()
                 self._check_size(path)
                 self._map = np.memmap(
-                    path, self.dtype, "r", offset=self._offset, shape=self.shape, order=self._order
+                    path,
+                    self._stored,
+                    "r",
+                    offset=self._offset,
+                    shape=self.shape,
+                    order=self._order,
                 )
-        return np.array(self._map[key])
+        return np.array(self._map[key], self.dtype)
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        return type(self), (self._path, self.shape, self.dtype, self._offset, self._order)
+        return type(self), (self._path, self.shape, self._stored, self._offset, self._order)

@@ -113,10 +113,14 @@ class Found:
         The header.
     source : callable
         Takes a time point, returns ``(z, y, x)`` or ``(c, z, y, x)`` voxels, lazily.
+    origin_in_voxels_zyx : tuple of float
+        Origin in voxels, for files whose lengths have no unit: the voxel size that the caller
+        passes then scales the origin too.
     """
 
     info: VolumeInfo
     source: Callable[[int], ArraySource]
+    origin_in_voxels_zyx: Triple = (0.0, 0.0, 0.0)
 
 
 def json_ready(value: Any) -> Any:

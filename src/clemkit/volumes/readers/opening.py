@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def open_volume(
         space=frame,
         shape_zyx=info.shape_zyx,
         voxel_size_zyx_nm=voxel,
-        origin_zyx_nm=info.origin_zyx_nm,
+        origin_zyx_nm=_origin(found, voxel),
     )
     volume = Volume(data=source, grid=grid, modality=modality, role=role, channels=info.channels)
     return volume if channel is None else _one_channel(volume, channel)
@@ -133,7 +134,12 @@ def open_volume(
 def _look(path: str | Path, selection: Selection) -> Found:
     where = Path(path)
     if not where.exists():
-        raise NotFoundError(f"{path}: expected an image file or folder; found nothing there")
+        container = next((p for p in where.parents if p.exists()), None)
+        if container is None or not container.is_file() or selection.dataset is not None:
+            raise NotFoundError(f"{path}: expected an image file or folder; found nothing there")
+        # FILE.h5/NAME means data set NAME of FILE.h5
+        selection = replace(selection, dataset=where.relative_to(container).as_posix())
+        where = container
     return find_reader(where)(where, selection)
 
 
@@ -168,6 +174,13 @@ def _voxel_size(info: VolumeInfo, given: Sequence[float] | None, level: int) -> 
             "pass the voxel size in nm (z,y,x): --voxel-size Z,Y,X"
         )
     return info.voxel_size_zyx_nm
+
+
+def _origin(found: Found, voxel: Triple) -> Triple:
+    if found.info.voxel_size_zyx_nm is not None:
+        return found.info.origin_zyx_nm
+    z, y, x = (n * v for n, v in zip(found.origin_in_voxels_zyx, voxel, strict=True))
+    return z, y, x
 
 
 class _ChannelView:

@@ -19,7 +19,6 @@ _SUFFIXES: dict[str, str] = {
     ".dm4": "dm",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
-    ".ilp": "hdf5",
     ".map": "mrc",
     ".mha": "metaimage",
     ".mhd": "metaimage",

@@ -79,7 +79,9 @@ def read_tiff(path: Path, selection: Selection) -> Found:
             series=_names(all_series) if len(all_series) > 1 else (),
             levels=tuple(
                 _full(*_normal_axes(path, one.axes, tuple(one.shape))[:2])[1] for one in levels
-            ),
+            )
+            if len(levels) > 1
+            else (),
             is_rgb=bool(rgb),
             metadata=json_ready(metadata),
             warnings=(*found.warnings, *notes, *more),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 from collections.abc import Iterator
@@ -29,8 +30,8 @@ def quiet_tifffile() -> Iterator[None]:
 
 
 @contextmanager
-def opened_tiff(path: Path) -> Iterator[Any]:
-    """Open a TIFF file, turning every parser failure into one line.
+def opened_tiff(path: Path, data: bytes | None = None) -> Iterator[Any]:
+    """Open a TIFF file (or its bytes), turning every parser failure into one line.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def opened_tiff(path: Path) -> Iterator[Any]:
 
     with quiet_tifffile():
         try:
-            tiff = tifffile.TiffFile(path)
+            tiff = tifffile.TiffFile(path if data is None else io.BytesIO(data))
         except Exception as error:  # damaged headers fail in many ways inside the parser
             raise FormatError(path, f"expected a readable TIFF file; found: {error}") from error
         try:
