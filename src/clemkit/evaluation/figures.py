@@ -177,8 +177,9 @@ def _arrows(
     right, down = view
     lengths = np.linalg.norm(vectors, axis=1)
     factor = _arrow_factor(points, lengths)
-    drawn = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MAX_ARROWS)).astype(int))
-    unit_nm, unit = (1e3, "µm") if np.ptp(points, axis=0).max(initial=0) >= 1e3 else (1.0, "nm")
+    count = min(len(points), _MAX_ARROWS)
+    drawn = np.linspace(0, max(len(points) - 1, 0), count).astype(int)
+    unit_nm, unit = (1e3, "µm") if _field(points) >= 1e3 else (1.0, "nm")
     x, y = points[drawn, right] / unit_nm, points[drawn, down] / unit_nm
     shift = vectors[drawn] / unit_nm * factor
     ax.quiver(
@@ -228,14 +229,17 @@ def _cumulative(ax: Axes, lengths_nm: FloatArray, theme: Theme) -> None:
 
 def _arrow_factor(points: FloatArray, lengths_nm: FloatArray) -> float:
     """Return a round factor that makes a large arrow about a tenth of the field."""
-    if not len(points):
-        return 1.0
-    field = float(np.ptp(points, axis=0).max())
-    large = float(np.percentile(lengths_nm, 90))
+    field = _field(points)
+    large = float(np.percentile(lengths_nm, 90)) if len(points) else 0.0
     if field <= 0 or large <= 0:
         return 1.0
     wanted = 0.12 * field / large
     return max(1.0, nice_length(wanted)) if wanted >= 1 else 1.0
+
+
+def _field(points: FloatArray) -> float:
+    """Return the longest edge of the box around the points; 0 without points."""
+    return float(np.ptp(points, axis=0).max()) if len(points) else 0.0
 
 
 def _colour_bar(

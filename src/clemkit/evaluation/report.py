@@ -220,7 +220,7 @@ def _maps(data: ReportData) -> list[dict[str, Any]]:
             "grey ones hold no evidence at all."
         )
         maps.append(_map("Where the error is", "Uncertainty", text, pngs))
-    if data.residuals is not None:
+    if data.residuals is not None and len(data.residuals.points_zyx_nm):
         residuals = data.residuals
         views = zip(*(residual_figures(residuals, theme) for theme in (LIGHT, DARK)), strict=True)
         text = (

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clemkit.errors import ArgumentError
+from clemkit.evaluation.domain import map_with_domain
 from clemkit.geometry import FloatArray, Grid, as_points
 from clemkit.landmarks import LandmarkPairs
 from clemkit.transforms import Transform
@@ -165,7 +166,7 @@ def target_registration_error(
     ids : sequence of str, optional
         Names; numbers from 1 if absent.
     domain : Grid, optional
-        Where the transform is defined, in its source space; points beyond are flagged.
+        Narrower bounds than the transform's own, in its source space; points beyond are flagged.
     seed : int
         Seed of the bootstrap.
 
@@ -184,11 +185,11 @@ def target_registration_error(
     names = tuple(ids) if ids is not None else tuple(str(i + 1) for i in range(len(source)))
     if len(names) != len(source):
         raise ArgumentError(f"ids: expected {len(source)} names; found {len(names)}")
-    mapped = transform.apply_points(source)
+    mapped, inside = map_with_domain(transform, source)
     vectors = mapped - target
     finite = np.all(np.isfinite(vectors), axis=1, keepdims=True)
     vectors = np.where(finite, vectors, np.nan)
-    outside = ~finite[:, 0]
+    outside = np.logical_not(inside)
     if domain is not None:
         outside = np.logical_or(outside, np.logical_not(domain.contains(source)))
     low, high = bootstrap_median(np.linalg.norm(vectors, axis=1), seed=seed)
