@@ -25,7 +25,7 @@ def convert(
         str | None, typer.Option(metavar="N|NAME", help="Convert this channel only.")
     ] = None,
     series: Annotated[
-        int | None, typer.Option(min=0, help="Image of a file that holds several.")
+        str | None, typer.Option(metavar="N|NAME", help="Image of a file that holds several.")
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Array inside an HDF5, N5 or Zarr store.")
@@ -49,8 +49,8 @@ def convert(
                 path,
                 output,
                 voxel_size_zyx_nm=size,
-                channel=options.parse_channel(channel),
-                series=series,
+                channel=options.parse_index_or_name(channel),
+                series=options.parse_index_or_name(series),
                 dataset=dataset,
                 time=time,
                 overwrite=overwrite,

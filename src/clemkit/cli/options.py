@@ -22,8 +22,8 @@ __all__ = [
     "Units",
     "Verbose",
     "Workers",
-    "parse_channel",
     "parse_choice",
+    "parse_index_or_name",
     "parse_triple",
 ]
 
@@ -67,8 +67,8 @@ def parse_triple(text: str | None, flag: str) -> tuple[float, float, float] | No
     return values[0], values[1], values[2]
 
 
-def parse_channel(text: str | None) -> int | str | None:
-    """Parse a channel: digits are an index that counts from 0, anything else is a name."""
+def parse_index_or_name(text: str | None) -> int | str | None:
+    """Parse a channel or a series: digits are an index from 0, anything else is a name."""
     if text is None:
         return None
     return int(text) if text.isdecimal() else text

@@ -99,7 +99,7 @@ def warp(
                     labels=labels,
                     direction=way,
                     voxel_size_zyx_nm=size,
-                    channel=options.parse_channel(channel),
+                    channel=options.parse_index_or_name(channel),
                     workers=workers,
                     overwrite=overwrite,
                     dry_run=dry_run,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import sys
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -12,14 +15,19 @@ from clemkit.cli.main import main
 
 
 class RecordedWorkflow:
-    """Stands in for one workflow function: keeps the call, returns or raises what it was given."""
+    """Stands in for one workflow function: keeps the call, returns or raises what it was given.
 
-    def __init__(self) -> None:
+    The call must fit the signature of the real function.
+    """
+
+    def __init__(self, real: Callable[..., Any]) -> None:
+        self.signature = inspect.signature(real)
         self.args: tuple[Any, ...] = ()
         self.kwargs: dict[str, Any] = {}
         self.answer: Any = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.signature.bind(*args, **kwargs)
         self.args, self.kwargs = args, kwargs
         if isinstance(self.answer, BaseException):
             raise self.answer
@@ -31,8 +39,9 @@ def workflow(monkeypatch):
     """Replace ``clemkit.workflows.<module>.<name>`` and return the stand-in."""
 
     def replace(module: str, *names: str) -> SimpleNamespace:
-        fakes = {name: RecordedWorkflow() for name in names}
-        fake = ModuleType(f"clemkit.workflows.{module}")
+        real = importlib.import_module(f"clemkit.workflows.{module}")
+        fakes = {name: RecordedWorkflow(getattr(real, name)) for name in names}
+        fake = ModuleType(real.__name__)
         fake.__dict__.update(fakes)
         monkeypatch.setitem(sys.modules, fake.__name__, fake)
         return SimpleNamespace(**fakes)

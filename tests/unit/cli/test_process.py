@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -18,7 +17,7 @@ MAIN = "import sys; from clemkit.cli.main import main; sys.exit(main({arguments}
 SLOW_WORKFLOW = """
 import sys, time, types
 fake = types.ModuleType("clemkit.workflows.convert")
-def volume_info(path):
+def volume_info(path, **_):
     print("started", flush=True)
     time.sleep(60)
 fake.volume_info = volume_info
@@ -43,14 +42,16 @@ def python(code: str) -> list[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_is_one_line_and_130():
     code = SLOW_WORKFLOW + MAIN.format(arguments=["info", "x"])
-    process = subprocess.Popen(
+    with subprocess.Popen(
         python(code), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "started\n"
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert err.startswith("clemkit: interrupted")
     assert len(err.splitlines()) == 1
@@ -58,17 +59,16 @@ def test_ctrl_c_is_one_line_and_130():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 def test_a_reader_that_leaves_is_no_error():
-    process = subprocess.Popen(
+    with subprocess.Popen(
         python(MAIN.format(arguments=["register", "--help"])),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    err = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=30) in (0, 1)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode in (0, 1)
     assert b"Traceback" not in err
 
 
@@ -88,7 +88,9 @@ def test_a_base_install_has_the_program_and_the_values():
 
 
 def test_a_missing_extra_is_one_line(tmp_path):
-    done = run_without_extras(MAIN.format(arguments=["info", str(tmp_path / "x.zarr")]))
+    path = tmp_path / "stack.tif"
+    path.write_bytes(b"II*\0")
+    done = run_without_extras(MAIN.format(arguments=["info", str(path)]))
     assert done.returncode == 2
     assert "pip install 'clemkit[reg]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -104,9 +104,9 @@ def test_anything_else_is_refused_with_the_flag(text):
 
 
 def test_channels_are_indices_or_names():
-    assert options.parse_channel(None) is None
-    assert options.parse_channel("2") == 2
-    assert options.parse_channel("mito-RFP") == "mito-RFP"
+    assert options.parse_index_or_name(None) is None
+    assert options.parse_index_or_name("2") == 2
+    assert options.parse_index_or_name("mito-RFP") == "mito-RFP"
 
 
 @pytest.mark.parametrize(

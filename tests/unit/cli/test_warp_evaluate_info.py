@@ -151,20 +151,43 @@ def test_evaluate_refuses_what_does_not_fit(run, evaluations, arguments, reason)
     assert reason in found.err
 
 
+INFO = {
+    "path": "em.zarr",
+    "format": "ome-zarr-0.5",
+    "shape": [7, 11, 13],
+    "axes": "zyx",
+    "dtype": "uint8",
+    "voxel_size_zyx_nm": [50.0, 8.0, 10.0],
+    "channels": [],
+    "levels": 3,
+    "warnings": ["no origin"],
+    "metadata": {"vendor": {"stage": 1}},
+}
+
+
 def test_info_as_json(run, workflow):
-    content = {
-        "shape": [7, 11, 13],
-        "axes": "zyx",
-        "dtype": "uint8",
-        "voxel_size_zyx_nm": [50.0, 8.0, 10.0],
-        "channels": [],
-        "format": "ome-zarr-0.5",
-        "metadata": {},
-    }
-    workflow("convert", "volume_info").volume_info.answer = content
-    found = run("info", "em.zarr", "--json")
+    fake = workflow("convert", "volume_info").volume_info
+    fake.answer = INFO
+    found = run("info", "em.zarr", "--json", "--dataset", "s0", "--series", "2")
     assert (found.status, found.err) == (0, "")
-    assert json.loads(found.out) == content
+    assert json.loads(found.out) == INFO
+    assert fake.args == (Path("em.zarr"),)
+    assert fake.kwargs == {"dataset": "s0", "series": 2}
+
+
+def test_info_for_people_leaves_vendor_metadata_out(run, workflow):
+    workflow("convert", "volume_info").volume_info.answer = INFO
+    assert run("info", "em.zarr").out.splitlines() == [
+        "path               em.zarr",
+        "format             ome-zarr-0.5",
+        "shape              7, 11, 13",
+        "axes               zyx",
+        "dtype              uint8",
+        "voxel_size_zyx_nm  50, 8, 10",
+        "levels             3",
+        "warning            no origin",
+    ]
+    assert "vendor" in run("info", "em.zarr", "--verbose").out
 
 
 def test_convert(run, workflow):
