@@ -198,7 +198,7 @@ def make_clem_phantom(spec: PhantomSpec) -> ClemPhantom:
     wanted = np.flatnonzero(np.all((yx > low[1:] - reach) & (yx < high[1:] + reach), axis=1))
     mitochondria = grow_mitochondria(scene, cells, wanted, spec.mitochondria_per_cell)
     reticulum = grow_reticulum(scene, cells, wanted, 200)
-    bodies = grow_bodies(scene, cells, wanted, 40)
+    bodies = grow_bodies(scene, cells, wanted, 260)
 
     # --- EM
     corner = em_grid.corners()

@@ -78,12 +78,14 @@ def em_grey(
     offset -= mito_nodes.points_zyx_nm[nodes]
     along = mito_nodes.arcs_nm[nodes] + np.einsum("ij,ij->i", offset, mito_nodes.tangents[nodes])
     resolved = float(np.exp(-0.5 * (2.2 * lateral / _CRISTAE_NM) ** 2))
-    wobble = 1.4 * clumps[near]
+    wobble = 3.0 * clumps[near] + 0.7 * grain[near]
     cristae = np.clip(np.cos(2 * np.pi * along / _CRISTAE_NM + wobble) - 0.1, 0, 1)
     depth = np.exp(-(((d + 0.9 * mito_nodes.radii_nm[nodes]) / 260.0) ** 2))
     tone = rng.normal(0, 6, int(mito_nodes.objects.max(initial=0)) + 1)
     matrix = 128 + tone[mito_nodes.objects[nodes]] + 5 * grain[near] + 3 * clumps[near]
-    matrix = matrix - 46 * resolved * cristae * (0.4 + 0.6 * depth)
+    matrix = matrix - 46 * resolved * cristae * (0.4 + 0.6 * depth) * np.clip(
+        0.9 + 0.5 * clumps[near], 0, 1
+    )
     edge = 1 / (1 + np.exp(np.clip(d / (0.22 * lateral), -30, 30)))
     tissue = image[near]
     tissue = tissue + edge * (matrix - tissue)

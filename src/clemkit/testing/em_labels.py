@@ -51,7 +51,7 @@ def _false_objects(
         size = rng.uniform(150, 330) * rng.uniform(0.85, 1.15, len(points))
         tangent = np.tile([0.0, 0.0, 1.0], (len(points), 1))
         number = np.full(len(points), first + made)
-        arc = NODE_NM * np.arange(len(points))
+        arc = NODE_NM * np.arange(len(points), dtype=np.float64)
         parts.append(Tubes(points, tangent, size, arc, number, np.full(len(points), -1)))
         made += 1
     out = real.select(np.zeros(0, dtype=np.int64))

@@ -457,17 +457,19 @@ def random_fields(
         Not even a tenth of the wished strength is free of folds.
     """
     low, high = domain_zyx_nm
-    inside = _lattice(*block_zyx_nm, step=scale_nm / 8)
-    check = np.concatenate([inside, _lattice(low, high, step=scale_nm / 5)])
-    makers = {
-        "rbf": lambda: _rbf(rng, low, high, scale_nm, block_zyx_nm),
-        "swelling": lambda: _swelling(rng, block_zyx_nm, scale_nm),
-        "shear": lambda: _shear(rng, block_zyx_nm, scale_nm),
-        "tear": lambda: _tear(rng, block_zyx_nm, scale_nm),
-    }
+    inside = _lattice(block_zyx_nm[0], block_zyx_nm[1], scale_nm / 8)
+    check = np.concatenate([inside, _lattice(low, high, scale_nm / 5)])
     models: list[DisplacementModel] = []
     for name, share in _SHARES[family].items():
-        model: DisplacementModel = makers[name]()
+        model: DisplacementModel
+        if name == "rbf":
+            model = _rbf(rng, low, high, scale_nm, block_zyx_nm)
+        elif name == "swelling":
+            model = _swelling(rng, block_zyx_nm, scale_nm)
+        elif name == "shear":
+            model = _shear(rng, block_zyx_nm, scale_nm)
+        else:
+            model = _tear(rng, block_zyx_nm, scale_nm)
         rms = _residual_rms(model.evaluate(inside, False)[0], inside)
         model = model.scaled(share * rms_nm / max(rms, 1e-9))
         models.append(_widened(model) if isinstance(model, TearField) else model)

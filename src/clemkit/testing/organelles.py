@@ -322,11 +322,12 @@ def grow_reticulum(
         rows.append(grown)
         owners.append(np.full(len(grown), k))
     table = np.concatenate(rows)
-    return _tubes(table, rng.uniform(38, 60, len(table)), np.concatenate(owners))
+    calibre = rng.uniform(40, 58, number)[table[:, 5].astype(int)]
+    return _tubes(table, calibre, np.concatenate(owners))
 
 
 def grow_bodies(rng: np.random.Generator, cells: Monolayer, wanted: IntArray, count: int) -> Tubes:
-    """Place lysosome-like and lipid-droplet-like bodies: short beads of nodes."""
+    """Place vesicles, lysosome-like and lipid-droplet-like bodies: one to three nodes each."""
     occupied, low = np.zeros((1, 1, 1), dtype=np.int32), np.zeros(3)
     rows, owners, number = [], [], 1
     for n, k in enumerate(wanted):
@@ -340,5 +341,7 @@ def grow_bodies(rng: np.random.Generator, cells: Monolayer, wanted: IntArray, co
         rows.append(grown)
         owners.append(np.full(len(grown), k))
     table = np.concatenate(rows)
-    sizes = rng.uniform(110, 300, number)
-    return _tubes(table, sizes[table[:, 5].astype(int) - 1], np.concatenate(owners))
+    sizes = np.where(rng.random(number) < 0.7, rng.uniform(45, 95, number), 0)
+    sizes = np.where(sizes == 0, rng.uniform(130, 300, number), sizes)
+    bodies = _tubes(table, sizes[table[:, 5].astype(int)], np.concatenate(owners))
+    return bodies.select(bodies.arcs_nm < 0.7 * bodies.radii_nm)

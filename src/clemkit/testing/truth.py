@@ -142,7 +142,8 @@ class TruthInverse:
 
     def jacobian(self, points_zyx_nm: ArrayLike, /) -> FloatArray:
         """Return the Jacobian ``(N, 3, 3)``: the inverse matrix at the point mapped back."""
-        return np.linalg.inv(self.forward.jacobian(self.apply_points(points_zyx_nm)))
+        slopes = self.forward.jacobian(self.apply_points(points_zyx_nm))
+        return np.asarray(np.linalg.inv(slopes), dtype=np.float64)
 
     def inverse(self) -> TruthMap:
         """Return the forward map."""

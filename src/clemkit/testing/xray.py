@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clemkit.geometry import FloatArray, Grid, Space
+from clemkit.geometry import Grid, Space
 from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.testing.clem import grid_of_size
 from clemkit.testing.em_image import smooth_noise
@@ -83,7 +83,11 @@ def _draw_truth(
         extra=(bend,),
     )
     # the block must hold the EM volume: no corner may come closer than 2 um to a face
-    half = np.abs(linear) @ (size / 2) + 3 * spec.field_rms_nm + 2 * spec.bend_nm * np.array([1.0, 0.3, 0.3])
+    half = (
+        np.abs(linear) @ (size / 2)
+        + 3 * spec.field_rms_nm
+        + 2 * spec.bend_nm * np.array([1.0, 0.3, 0.3])
+    )
     room = np.maximum(block / 2 - half - 2000, 0)
     offset = rng.uniform(-1, 1, 3) * np.minimum(room, spec.offset_max_nm)
     truth = TruthMap(em, ct, linear, centre, ct_grid.centre_zyx_nm + offset, fields)
@@ -97,7 +101,7 @@ def _draw_truth(
     return truth, em_grid, ct_grid, info
 
 
-def _mapped_lattice(truth: TruthMap, grid: Grid, step: int) -> FloatArray:
+def _mapped_lattice(truth: TruthMap, grid: Grid, step: int) -> np.ndarray[Any, Any]:
     """Map every voxel ``(z, y, x, 3)``: exact on every *step*-th one, linear between.
 
     The fields vary over tens of micrometres and the step is about one, so the linear part between
@@ -121,14 +125,20 @@ def _mapped_lattice(truth: TruthMap, grid: Grid, step: int) -> FloatArray:
     return out
 
 
-def _sampled(volume: np.ndarray[Any, Any], index: FloatArray, order: int) -> np.ndarray[Any, Any]:
+def _sampled(
+    volume: np.ndarray[Any, Any], index: np.ndarray[Any, Any], order: int
+) -> np.ndarray[Any, Any]:
     from scipy.ndimage import map_coordinates
 
     return map_coordinates(volume, index, order=order, mode="nearest", prefilter=False)
 
 
 def _ct_image(
-    rng: np.random.Generator, grid: Grid, tissue: TissueVolumes, neuropil: Any, signal_to_noise: float
+    rng: np.random.Generator,
+    grid: Grid,
+    tissue: TissueVolumes,
+    neuropil: Any,
+    signal_to_noise: float,
 ) -> np.ndarray[Any, np.dtype[np.uint16]]:
     from scipy.ndimage import gaussian_filter
 

@@ -172,7 +172,14 @@ def render_tissue(tissue: Tissue, grid: Grid, margin_nm: float = 2500.0) -> Tiss
     nuclear = np.full(grid.shape_zyx, margin_nm, dtype=np.float32)
     nuclei = np.zeros(grid.shape_zyx, dtype=np.int32)
     _paint_nuclei(
-        tissue.nuclei_zyx_nm, tissue.axes_nm, tissue.frames, origin, voxel, margin_nm, nuclear, nuclei
+        tissue.nuclei_zyx_nm,
+        tissue.axes_nm,
+        tissue.frames,
+        origin,
+        voxel,
+        margin_nm,
+        nuclear,
+        nuclei,
     )
     vessel = paint_balls(tissue.vessels_zyx_nm, tissue.vessel_radii_nm, grid, margin_nm)[0]
     return TissueVolumes(nuclear, nuclei, np.minimum(vessel, np.float32(margin_nm)))
