@@ -12,34 +12,51 @@ if TYPE_CHECKING:
     from clemkit.geometry import Grid, Space
     from clemkit.landmarks import LandmarkPairs, LandmarkSet
     from clemkit.registration import RegistrationResult
-    from clemkit.transforms import Affine, Chain, compose
-    from clemkit.volumes import Volume
+    from clemkit.transforms import (
+        Affine,
+        BSpline,
+        Chain,
+        ThinPlateSpline,
+        compose,
+        numerical_inverse,
+    )
+    from clemkit.volumes import Volume, open_volume, write_ome_zarr
 
 __all__ = [
     "Affine",
+    "BSpline",
     "Chain",
     "Grid",
     "LandmarkPairs",
     "LandmarkSet",
     "RegistrationResult",
     "Space",
+    "ThinPlateSpline",
     "Volume",
     "__version__",
     "compose",
+    "numerical_inverse",
+    "open_volume",
+    "write_ome_zarr",
 ]
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Affine": "clemkit.transforms",
+    "BSpline": "clemkit.transforms",
     "Chain": "clemkit.transforms",
     "Grid": "clemkit.geometry",
     "LandmarkPairs": "clemkit.landmarks",
     "LandmarkSet": "clemkit.landmarks",
     "RegistrationResult": "clemkit.registration",
     "Space": "clemkit.geometry",
+    "ThinPlateSpline": "clemkit.transforms",
     "Volume": "clemkit.volumes",
     "compose": "clemkit.transforms",
+    "numerical_inverse": "clemkit.transforms",
+    "open_volume": "clemkit.volumes",
+    "write_ome_zarr": "clemkit.volumes",
 }
 
 

@@ -10,15 +10,20 @@ import clemkit
 
 FROZEN = [
     "Affine",
+    "BSpline",
     "Chain",
     "Grid",
     "LandmarkPairs",
     "LandmarkSet",
     "RegistrationResult",
     "Space",
+    "ThinPlateSpline",
     "Volume",
     "__version__",
     "compose",
+    "numerical_inverse",
+    "open_volume",
+    "write_ome_zarr",
 ]
 
 

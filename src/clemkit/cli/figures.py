@@ -49,5 +49,5 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return ", ".join(_text(item) for item in value)
+        return ", ".join(_text(item) for item in value) or "–"
     return str(value)
