@@ -87,7 +87,7 @@ lock: install-dev  ## pin again from pyproject.toml (needs the package index)
 
 clean:  ## remove what was built, not the environment
 	rm -rf build dist docs/_build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf .import_linter_cache $(DEMO_OUTPUT)
+	rm -rf .import_linter_cache $(DEMO_OUTPUT) example-output
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-venv:  ## remove the environment
