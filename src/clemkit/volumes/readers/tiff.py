@@ -8,7 +8,7 @@ from typing import Any
 from clemkit.errors import AxisError, FormatError, NotFoundError
 from clemkit.volumes.readers.info import Found, Selection, VolumeInfo, json_ready
 from clemkit.volumes.readers.tiff_metadata import calibration
-from clemkit.volumes.readers.tiff_source import TiffSource, opened_tiff
+from clemkit.volumes.readers.tiff_source import TiffSource, next_directory, opened_tiff
 from clemkit.volumes.readers.voxel_size import complete
 from clemkit.volumes.source import RawSource, arrange
 
@@ -41,7 +41,7 @@ def read_tiff(path: Path, selection: Selection) -> Found:
         if not 0 <= selection.level < len(levels):
             raise NotFoundError(f"{path}: level {selection.level}: expected 0 to {len(levels) - 1}")
         series = levels[selection.level]
-        _require_whole(path, series)
+        _require_whole(path, tiff, series)
         page = series.keyframe
         axes, shape, notes = _normal_axes(path, series.axes, tuple(series.shape))
         found = calibration(tiff, all_series[number].keyframe, number)
@@ -119,9 +119,16 @@ def _names(all_series: list[Any]) -> tuple[str, ...]:
     return tuple(str(one.name or f"image {i}") for i, one in enumerate(all_series))
 
 
-def _require_whole(path: Path, series: Any) -> None:
+def _require_whole(path: Path, tiff: Any, series: Any) -> None:
     """Raise where planes are absent or the last one ends after the file does."""
     size = path.stat().st_size
+    following = next_directory(tiff)
+    if following >= size:
+        raise FormatError(
+            path,
+            f"the file is truncated: expected a plane at byte {following}; found {size} bytes; "
+            "copy it again",
+        )
     pages = series.pages
     missing = sum(1 for page in pages if page is None)
     if missing:

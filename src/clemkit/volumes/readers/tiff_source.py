@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import numpy as np
 from clemkit.errors import FormatError
 from clemkit.volumes.source import AnyArray, BlockCache, BlockSource
 
-__all__ = ["TiffSource", "opened_tiff", "quiet_tifffile"]
+__all__ = ["TiffSource", "next_directory", "opened_tiff", "quiet_tifffile"]
 
 
 @contextmanager
@@ -49,6 +50,19 @@ def opened_tiff(path: Path, data: bytes | None = None) -> Iterator[Any]:
             yield tiff
         finally:
             tiff.close()
+
+
+def next_directory(tiff: Any) -> int:
+    """Return where the last readable directory says that another one follows, 0 for nowhere."""
+    layout, handle = tiff.tiff, tiff.filehandle
+    last = tiff.pages[len(tiff.pages) - 1]
+    handle.seek(last.offset)
+    (count,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    handle.seek(last.offset + layout.tagnosize + count * layout.tagsize)
+    data = handle.read(layout.offsetsize)
+    if len(data) < layout.offsetsize:
+        return int(handle.size)
+    return int(struct.unpack(layout.offsetformat, data)[0])
 
 
 class TiffSource(BlockSource):
