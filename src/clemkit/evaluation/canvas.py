@@ -23,6 +23,7 @@ _MAX_HEIGHT_IN = 5.2
 _DPI = 160
 _MARGIN_IN = 0.26
 _GAP_IN = 0.24
+_NARROW_IN = 1.25  # below, the title and the label of an axis do not fit side by side
 _THIN = 0.16  # a plane is drawn at least this wide, relative to the longest edge
 
 
@@ -148,27 +149,31 @@ def draw_planes(
         ax.set_facecolor(theme.missing)
         for spine in ax.spines.values():
             spine.set(color=theme.faint, linewidth=0.5)
-        _name_axes(ax, plane, theme)
+        stretched = {a: shown[a] / true[a] for a in plane.name if shown[a] > 1.01 * true[a]}
+        _name_axes(ax, plane, theme, stretched, narrow=w < _NARROW_IN)
         _scale_bar(ax, plane, bar_nm, on_pale)
         axes[name] = ax
-    for axis, length in true.items():
-        if not flat and shown[axis] > length * 1.01:
-            where = axes["zy" if axis in "zy" else "xz"]
-            note = f"{axis} drawn ×{shown[axis] / length:.1f}"
-            where.text(
-                1.0, -0.02, note, transform=where.transAxes, ha="right", va="top", fontsize=7,
-                color=theme.ink,
-            )  # fmt: skip
     return figure, axes
 
 
-def _name_axes(ax: Axes, plane: Plane, theme: Theme) -> None:
+def _name_axes(
+    ax: Axes, plane: Plane, theme: Theme, stretched: Mapping[str, float], *, narrow: bool
+) -> None:
+    """Write where the plane cuts and which way its axes grow, around the plane."""
     across, down = plane.name
     style: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8.5, "color": theme.ink}
-    ax.text(1.0, 1.012, f"{across} →", ha="right", va="bottom", **style)
+    notes = {axis: f" drawn ×{factor:.1f}" for axis, factor in stretched.items()}
     ax.text(-0.012, 0.0, f"← {down}", ha="right", va="bottom", rotation=90, **style)
     title = f"{plane.across} = {format_length(plane.position_nm)}"
+    if down in notes:
+        title += f", {down}{notes[down]}"
     ax.text(0.0, 1.012, title, ha="left", va="bottom", **style)
+    label = f"{across}{notes.get(across, '')} →"
+    if narrow:  # no room beside the title
+        label = label.replace(" drawn", "")
+        ax.text(1.0, -0.02, label, ha="right", va="top", **style)
+    else:
+        ax.text(1.0, 1.012, label, ha="right", va="bottom", **style)
 
 
 def _scale_bar(ax: Axes, plane: Plane, length_nm: float, on_pale: bool) -> None:

@@ -46,7 +46,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (
         r"fold|determinant|jacobian",
-        "Look at the volume change map below. A stiffer deformation, or the affine result alone, "
+        "Look at these places in both volumes. A stiffer deformation, or the affine result alone, "
         "removes folds.",
     ),
     (

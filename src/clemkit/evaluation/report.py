@@ -110,6 +110,8 @@ def report_html(data: ReportData) -> str:
 def _content(data: ReportData) -> dict[str, Any]:
     voxel = data.moving_voxel_size_zyx_nm
     verdict, explanation = _VERDICTS[data.status]
+    if data.status == "ok" and data.error_estimate.kind == "none":
+        explanation = "The volumes agree, but the error could not be measured."
     step = data.step
     return {
         "title": data.title,
