@@ -11,9 +11,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from clemkit.errors import MissingExtraError
 from clemkit.geometry import FloatArray
+
+try:
+    from numba import njit
+except ImportError as error:
+    raise MissingExtraError("numba", "reg") from error
 
 __all__ = [
     "bspline_displacement",

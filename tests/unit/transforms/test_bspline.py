@@ -84,6 +84,30 @@ def test_bending_energy_agrees_with_differences_of_the_jacobian(rng):
     assert spline.bending_energy() == pytest.approx(total, rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("powers", "energy"),
+    [
+        ((2, 0, 0), 4.0),
+        ((0, 2, 0), 4.0),
+        ((0, 0, 2), 4.0),
+        ((1, 1, 0), 2.0),
+        ((1, 0, 1), 2.0),
+        ((0, 1, 1), 2.0),
+        ((1, 1, 1), None),
+    ],
+)
+def test_bending_energy_of_polynomials(powers, energy):
+    flat = BSpline.covering([-3, 10, 5], [4, 13, 9], [2.0, 0.9, 0.7], source=LM, target=EM)
+    nodes = flat.lattice.points()
+    lo, hi = flat.domain_zyx_nm
+    if energy is None:  # u = zyx: the mixed derivatives are z, y and x; means of their squares
+        energy = 2 * float(np.sum((lo**2 + lo * hi + hi**2) / 3))
+    values = np.zeros((*flat.lattice.shape_zyx, 3))
+    values[..., 1] = np.prod(nodes**powers, axis=1).reshape(flat.lattice.shape_zyx)
+    spline = BSpline(values, flat.lattice, LM, EM)
+    assert spline.bending_energy() == pytest.approx(energy, rel=1e-9)
+
+
 def test_outside_the_domain_the_displacement_is_that_of_the_nearest_point(rng):
     spline = wavy(rng)
     lo, hi = spline.domain_zyx_nm

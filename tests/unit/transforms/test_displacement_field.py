@@ -7,6 +7,7 @@ from clemkit.transforms import (
     Affine,
     BSpline,
     DisplacementField,
+    Identity,
     Transform,
     numerical_jacobian,
     sample,
@@ -43,6 +44,19 @@ def test_sampling_in_chunks_gives_the_same_bytes(rng):
     for chunk in (1, 5, 40, 300):
         assert np.array_equal(sample(spline, GRID, chunk_points=chunk).displacement_zyx_nm, whole)
     assert np.allclose(whole.reshape(-1, 3) + GRID.points(), spline.apply_points(GRID.points()))
+
+
+def test_no_more_points_than_asked_are_in_memory_at_once():
+    seen = []
+
+    class Counting(Identity):
+        def apply_points(self, points, /):
+            seen.append(len(points))
+            return np.array(points)
+
+    sample(Counting(LM, EM), GRID, chunk_points=60)
+    assert max(seen) <= 60
+    assert sum(seen) == GRID.size
 
 
 def test_jacobian_is_the_derivative_within_a_cell(rng):

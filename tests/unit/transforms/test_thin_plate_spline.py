@@ -11,6 +11,7 @@ from clemkit.errors import (
 )
 from clemkit.geometry import Space
 from clemkit.transforms import (
+    Affine,
     ThinPlateSpline,
     choose_smoothing,
     fit_affine,
@@ -87,6 +88,16 @@ def test_jacobian_is_the_derivative(kernel, planar, rng):
     at = x.mean(axis=0) + rng.normal(0, 5e3, (40, 3))
     assert np.allclose(spline.jacobian(at), numerical_jacobian(spline, at), atol=1e-5)
     assert np.all(np.isfinite(spline.jacobian(x)))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_jacobian_is_the_derivative_for_any_coefficients(kernel, rng):
+    centres, weights = rng.normal(0, 30, (5, 3)), rng.normal(0, 0.1, (5, 3))
+    affine = Affine.identity(LM, EM)
+    spline = ThinPlateSpline(affine, centres, weights, kernel=kernel, scale_nm=7.0)
+    at = rng.normal(0, 40, (40, 3))
+    numeric = numerical_jacobian(spline, at, step_nm=1e-3)
+    assert np.allclose(spline.jacobian(at), numeric, atol=1e-5)
 
 
 def test_the_weights_pull(rng):
