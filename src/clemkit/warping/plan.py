@@ -130,31 +130,35 @@ class WarpPlan:
         lattice = 6 * 24 * int(TILE / self.smallest_cell_voxels + 2) ** 3
         return workers * ((out + 2 * largest) * itemsize + lattice) + (64 << 20)
 
-    def describe(self, itemsize: int = 1, workers: int = 1, channels: int = 1) -> str:
-        """Return the plan as lines of text, for ``--dry-run``."""
+    def summary(self, itemsize: int = 1, workers: int = 1, channels: int = 1) -> dict[str, str]:
+        """Return the plan in words, for ``--dry-run``: a line of text by subject."""
         voxels = self.output_grid.size
         read = self.voxels_read
         ratio = np.array(self.output_grid.voxel_size_zyx_nm) / self.input_grid.voxel_size_zyx_nm
-        lines = [
-            f"output   {_times(self.output_grid.shape_zyx)} voxels of "
-            f"{_times(self.output_grid.voxel_size_zyx_nm)} nm in {self.output_grid.space}, "
-            f"{channels} channel(s), {_bytes(voxels * channels * itemsize)}",
-            f"input    {_times(self.input_grid.shape_zyx)} voxels of "
-            f"{_times(self.input_grid.voxel_size_zyx_nm)} nm in {self.input_grid.space}",
-            f"blocks   {self.block_count} of {_times(self.block_shape_zyx)} "
+        lines: dict[str, str] = {
+            "output": f"{_grid(self.output_grid)}, {channels} channel(s), "
+            f"{_bytes(voxels * channels * itemsize)}",
+            "input": _grid(self.input_grid),
+            "blocks": f"{self.block_count} of {_times(self.block_shape_zyx)} "
             f"(write unit {_times(self.write_unit_zyx)}), {self.empty_count} empty",
-            f"reads    {_bytes(read * channels * itemsize)}, {read / voxels:.2f} voxels per output "
-            f"voxel, {len(self.part_boxes)} reads per channel",
-            f"map      nodes {self.smallest_cell_voxels:.3g} voxels apart or more, "
+            "reads": f"{_bytes(read * channels * itemsize)}, {read / voxels:.2f} voxels per "
+            f"output voxel, {len(self.part_boxes)} reads per channel",
+            "map": f"nodes {self.smallest_cell_voxels:.3g} voxels apart or more, "
             f"measured error up to {self.map_error_voxels:.2g} input voxels",
-            f"memory   about {_bytes(self.peak_bytes(itemsize, workers))} with {workers} worker(s)",
-        ]
+            "memory": f"about {_bytes(self.peak_bytes(itemsize, workers))} "
+            f"with {workers} worker(s)",
+        }
         if float(ratio.max()) > 2:
-            lines.append(
-                f"note     output voxels are {ratio.max():.1f} times as large as input voxels: "
+            lines["note"] = (
+                f"output voxels are {ratio.max():.1f} times as large as input voxels: "
                 "single positions are sampled, not averaged"
             )
-        return "\n".join(lines)
+        return lines
+
+    def describe(self, itemsize: int = 1, workers: int = 1, channels: int = 1) -> str:
+        """Return :meth:`summary` as text."""
+        lines = self.summary(itemsize, workers, channels)
+        return "\n".join(f"{subject:<8} {text}" for subject, text in lines.items())
 
     def __str__(self) -> str:
         return self.describe()
@@ -295,6 +299,10 @@ def _block_shape(
             break
         block[axis] *= 2
     return block[0], block[1], block[2]
+
+
+def _grid(grid: Grid) -> str:
+    return f"{_times(grid.shape_zyx)} voxels of {_times(grid.voxel_size_zyx_nm)} nm in {grid.space}"
 
 
 def _times(values: tuple[float, ...]) -> str:
