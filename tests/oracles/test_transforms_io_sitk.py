@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -165,3 +169,42 @@ def test_the_elastix_chain_maps_points_like_the_itk_file(
     expected = by_sitk(tmp_path / "t.h5", points, 1e3)
     found = read_elastix(last).apply_points(points)
     np.testing.assert_allclose(found, expected, atol=1e-6, rtol=0)
+
+
+TRANSFORMIX = """
+import sys, itk
+folder = sys.argv[1]
+parameters = itk.ParameterObject.New()
+parameters.ReadParameterFiles([f"{folder}/TransformParameters.{i}.txt" for i in range(2)])
+image = itk.image_from_array(__import__("numpy").ones((5, 6, 7), "float32"))
+transformix = itk.TransformixFilter.New(image)
+transformix.SetTransformParameterObject(parameters)
+transformix.SetFixedPointSetFileName(f"{folder}/points.txt")
+transformix.SetOutputDirectory(folder)
+transformix.Update()
+result = transformix.GetOutput()
+print(list(itk.size(result)), list(result.GetSpacing()), list(result.GetOrigin()))
+"""
+
+
+@pytest.mark.engine
+def test_transformix_takes_the_written_files(tmp_path: Path, rng: np.random.Generator) -> None:
+    if find_spec("itk") is None:
+        pytest.skip("itk-elastix is not installed")
+    deformation = bspline(rng, EM, MID)
+    chain = Chain((deformation, affine(MID, LM)))
+    grid = Grid(
+        space=EM, shape_zyx=(7, 11, 13), voxel_size_zyx_nm=(50, 8, 10), origin_zyx_nm=(5, 990, 20)
+    )
+    write_elastix(tmp_path, chain, fixed_grid=grid)
+    points = inside(deformation, rng)
+    rows = [" ".join(map(repr, point)) for point in points[:, ::-1].tolist()]
+    (tmp_path / "points.txt").write_text("\n".join(["point", str(len(rows)), *rows]))
+    command = [sys.executable, "-c", TRANSFORMIX, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "[13, 11, 7] [10.0, 8.0, 50.0] [20.0, 990.0, 5.0]" in done.stdout
+    text = (tmp_path / "outputpoints.txt").read_text()
+    found = [row.split() for row in re.findall(r"OutputPoint = \[ ([^\]]*) \]", text)]
+    xyz = np.array(found, dtype=np.float64)
+    # transformix prints six decimals
+    np.testing.assert_allclose(xyz[:, ::-1], chain.apply_points(points), atol=1e-6, rtol=0)

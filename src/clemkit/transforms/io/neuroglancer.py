@@ -10,7 +10,7 @@ Direction
 Origin
     The matrix replaces the source's own placement. For OME-Zarr sources it acts on
     (voxel index x voxel size) with voxel centres at whole indices, so the grid's origin is part
-    of the translation.
+    of the translation. (Viewers from before OME-Zarr 0.6 add the source's own translation.)
 Handedness
     Kept.
 """

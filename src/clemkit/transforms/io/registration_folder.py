@@ -54,6 +54,7 @@ _CONVENTIONS = (
     "their domain, deformations keep their edge value here, and are the identity in ITK."
 )
 _DEFAULT_TOLERANCE_NM = 0.01
+_MOST_TEXT_NUMBERS = 1_000_000  # about 20 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class _Folder:
     path: Path
     overwrite: bool
     files: dict[str, dict[str, Any]]
+    skipped: dict[str, str]
 
     def note(self, name: str, direction: str, axes: str, unit: str, **figures: Any) -> Path:
         self.files[name] = {"direction": direction, "axis_order": axes, "unit": unit, **figures}
@@ -118,17 +120,18 @@ def write_registration_transforms(
             "registration: expected one direction made of Affine, BSpline, DisplacementField or "
             f"ThinPlateSpline; found {_kinds(forward)} and {_kinds(back)}"
         )
-    out = _Folder(Path(folder), overwrite, {})
+    out = _Folder(Path(folder), overwrite, {}, {})
     if (out.path / _INDEX).exists() and not overwrite:
         raise ArgumentError(
             f"{out.path / _INDEX}: exists already; pass overwrite=True to replace the registration"
         )
     out.path.mkdir(parents=True, exist_ok=True)
-    (out.path / _INDEX).unlink(missing_ok=True)  # an interrupted rewrite must not look whole
+    if (out.path / _INDEX).exists():
+        _clear(out.path)
     back_domain = _reached(forward, fixed_grid, moving_grid)
     shared = _write_direction(out, "fixed_to_moving", _TO_MOVING, forward, fixed_grid)
     shared_back = _write_direction(out, "moving_to_fixed", _TO_FIXED, back, back_domain)
-    skipped = _write_elastix(out, forward, fixed_grid)
+    _write_elastix(out, forward, fixed_grid)
     fit = best_affine(forward, fixed_grid)
     _write_viewers(out, fit, fixed_grid, moving_grid, image_urls)
     errors = write_ome_zarr_scene(
@@ -151,7 +154,7 @@ def write_registration_transforms(
         "fixed": grid_to_json(fixed_grid),
         "moving": grid_to_json(moving_grid),
         "exact": {direction: suffix for direction, suffix in exact.items() if suffix},
-        "inverse": _inverse_settings(forward, back),
+        "inverse": _inverse_settings(forward, back, fixed_grid),
         "affine_fit": {
             "direction": _TO_FIXED,
             "matrix_zyx_nm": fit.moving_to_fixed.matrix.tolist(),
@@ -160,7 +163,7 @@ def write_registration_transforms(
             "samples": fit.samples,
         },
         "files": out.files,
-        "skipped": skipped,
+        "skipped": out.skipped,
     }
     write_json(out.path / _INDEX, index, overwrite=overwrite)
     return {name: out.path / name for name in [*names, _INDEX]}
@@ -192,17 +195,31 @@ def read_registration_transforms(folder: str | Path) -> tuple[Transform, Transfo
         fixed, moving = grid_from_json(index["fixed"]), grid_from_json(index["moving"])
         settings = index["inverse"]
         tolerance, outside = float(settings["tolerance_nm"]), settings["outside"]
+        domain = grid_from_json(settings["domain"])
     except (KeyError, TypeError, ValueError) as problem:
         raise FormatError(folder / _INDEX, f"damaged index: {problem!r}") from None
     forward = _read_exact(folder, "fixed_to_moving", exact.get(_TO_MOVING), fixed, moving)
     back = _read_exact(folder, "moving_to_fixed", exact.get(_TO_FIXED), moving, fixed)
     if forward is not None and back is None:
-        back = numerical_inverse(forward, domain=fixed, tolerance_nm=tolerance, outside=outside)
+        domain = domain if domain.space == forward.source else fixed
+        back = numerical_inverse(forward, domain=domain, tolerance_nm=tolerance, outside=outside)
     if back is not None and forward is None:
-        forward = numerical_inverse(back, domain=moving, tolerance_nm=tolerance, outside=outside)
+        domain = domain if domain.space == back.source else moving
+        forward = numerical_inverse(back, domain=domain, tolerance_nm=tolerance, outside=outside)
     if forward is None or back is None:
         raise FormatError(folder / _INDEX, "expected one direction stored exactly; found none")
     return forward, back
+
+
+def _clear(folder: Path) -> None:
+    """Remove what the last registration wrote and the next may not replace, the index first."""
+    (folder / _INDEX).unlink()  # an interrupted rewrite must not look whole
+    for name in ("fixed_to_moving.tfm", "fixed_to_moving.json", "moving_to_fixed.json"):
+        (folder / name).unlink(missing_ok=True)
+    for path in (folder / "elastix").glob("TransformParameters.*.txt"):
+        path.unlink()
+    if (folder / "elastix").is_dir() and not any((folder / "elastix").iterdir()):
+        (folder / "elastix").rmdir()
 
 
 def _exact_suffix(transform: Transform) -> str:
@@ -244,23 +261,29 @@ def _write_direction(
         }
     path = out.note(f"{name}.h5", direction, "xyz", "nm", **figures)
     write_itk_hdf5(path, transform, overwrite=out.overwrite)
-    if direction == _TO_MOVING:
+    if direction == _TO_MOVING and _numbers(transform) > _MOST_TEXT_NUMBERS:
+        out.skipped[f"{name}.tfm"] = (
+            f"{_numbers(transform)} numbers are too many for a text file; use {name}.h5"
+        )
+    elif direction == _TO_MOVING:
         path = out.note(f"{name}.tfm", direction, "xyz", "nm", **figures)
         write_itk_text(path, transform, overwrite=out.overwrite)
     return transform
 
 
-def _write_elastix(out: _Folder, forward: Transform, fixed_grid: Grid) -> dict[str, str]:
-    """Write the elastix files where elastix has all parts; return why not, otherwise."""
+def _write_elastix(out: _Folder, forward: Transform, fixed_grid: Grid) -> None:
+    """Write the elastix files where elastix has all parts; note why not, otherwise."""
     if not all(isinstance(part, Affine | Identity | BSpline) for part in chain_parts(forward)):
-        return {"elastix": f"elastix has no form for {_kinds(forward)}; use fixed_to_moving.h5"}
+        out.skipped["elastix"] = (
+            f"elastix has no form for {_kinds(forward)}; use fixed_to_moving.h5"
+        )
+        return
     target = out.path / "elastix"
     with atomic_path(target, overwrite=out.overwrite) as temporary:
         temporary.mkdir()
         paths = write_elastix(temporary, forward, fixed_grid=fixed_grid)
     for path in paths:
         out.note(f"elastix/{path.name}", _TO_MOVING, "xyz", "nm", exact=True)
-    return {}
 
 
 def _write_viewers(
@@ -309,7 +332,7 @@ def _reached(forward: Transform, fixed_grid: Grid, moving_grid: Grid) -> Grid:
     high = np.minimum(high, mapped[ok].max(axis=0) + margin)
     if np.any(high - low < voxel):
         return moving_grid
-    shape = np.maximum(np.floor((high - low) / voxel + 1e-9), 1).astype(int)
+    shape = np.ceil((high - low) / voxel - 1e-9).astype(int)
     origin = (low + high) / 2 - (shape - 1) / 2 * voxel
     return Grid(
         space=moving_grid.space,
@@ -319,15 +342,30 @@ def _reached(forward: Transform, fixed_grid: Grid, moving_grid: Grid) -> Grid:
     )
 
 
-def _inverse_settings(forward: Transform, back: Transform) -> dict[str, Any]:
-    for transform in (back, forward):
-        if isinstance(transform, CertifiedInverse):
+def _inverse_settings(forward: Transform, back: Transform, fixed_grid: Grid) -> dict[str, Any]:
+    """Return what the numerical inverse must be rebuilt with."""
+    for part in (*chain_parts(back), *chain_parts(forward)):
+        if isinstance(part, CertifiedInverse):
             return {
-                "tolerance_nm": transform.tolerance_nm,
-                "outside": transform.outside,
-                "max_error_nm": transform.max_error_nm,
+                "tolerance_nm": part.tolerance_nm,
+                "outside": part.outside,
+                "max_error_nm": part.max_error_nm,
+                "domain": grid_to_json(part.domain),
             }
-    return {"tolerance_nm": _DEFAULT_TOLERANCE_NM, "outside": "raise", "max_error_nm": None}
+    return {
+        "tolerance_nm": _DEFAULT_TOLERANCE_NM,
+        "outside": "raise",
+        "max_error_nm": None,
+        "domain": grid_to_json(fixed_grid),
+    }
+
+
+def _numbers(transform: Transform) -> int:
+    parts = chain_parts(transform)
+    splines = sum(p.coefficients_zyx_nm.size for p in parts if isinstance(p, BSpline))
+    return splines + sum(
+        p.displacement_zyx_nm.size for p in parts if isinstance(p, DisplacementField)
+    )
 
 
 def _kinds(transform: Transform) -> str:
