@@ -39,7 +39,8 @@ def read_plain_pairs(
     """
     rows = read_rows(path)
     width = len(rows[0][1])
-    names, values = [], []
+    names: list[str] = []
+    values = []
     for line, cells in rows:
         if len(cells) != width:
             raise FormatError(path, f"line {line}: expected {width} columns; found {len(cells)}")
