@@ -22,9 +22,7 @@ def cube(rng: np.random.Generator) -> np.ndarray:
 @pytest.fixture
 def grid() -> Grid:
     """Anisotropic, off-zero origin."""
-    return Grid(
-        space=Space("em"), shape_zyx=SHAPE, voxel_size_zyx_nm=VOXEL, origin_zyx_nm=ORIGIN
-    )
+    return Grid(space=Space("em"), shape_zyx=SHAPE, voxel_size_zyx_nm=VOXEL, origin_zyx_nm=ORIGIN)
 
 
 @pytest.fixture

@@ -212,9 +212,7 @@ def test_rgb_needs_a_channel(tmp_path, rng, planar, compression):
     picture = rng.integers(0, 256, (11, 13, 3), dtype=np.uint8)
     stored = picture if planar == "contig" else np.moveaxis(picture, -1, 0)
     path = tmp_path / "a.tif"
-    tifffile.imwrite(
-        path, stored, photometric="rgb", planarconfig=planar, compression=compression
-    )
+    tifffile.imwrite(path, stored, photometric="rgb", planarconfig=planar, compression=compression)
     assert probe(path).is_rgb
     with pytest.raises(AxisError, match="RGB picture; choose a channel"):
         open_volume(path, voxel_size_zyx_nm=VOXEL)
@@ -276,9 +274,7 @@ def test_only_touched_planes_are_decoded(tmp_path, rng, monkeypatch):
     volume = open_volume(path)
     calls = []
     decode = type(volume.data)._decode
-    monkeypatch.setattr(
-        type(volume.data), "_decode", lambda *a: calls.append(a[2]) or decode(*a)
-    )
+    monkeypatch.setattr(type(volume.data), "_decode", lambda *a: calls.append(a[2]) or decode(*a))
     np.testing.assert_array_equal(volume.data[20:23, 3:9, 2:30], data[20:23, 3:9, 2:30])
     assert calls == [0, 1] * 3  # the upper two tiles of three planes
     volume.data[20:23, 3:9, 2:30]
