@@ -15,38 +15,34 @@ from typing import Any
 
 import numpy as np
 
-from clemkit.errors import ArgumentError, FormatError
+from clemkit.errors import ArgumentError
 from clemkit.geometry import Grid, require_same_space
 from clemkit.transforms.affine import Affine
 from clemkit.transforms.base import Identity, Transform
 from clemkit.transforms.bspline import BSpline
 from clemkit.transforms.displacement_field import DisplacementField
-from clemkit.transforms.inverse import CertifiedInverse, numerical_inverse
+from clemkit.transforms.inverse import CertifiedInverse
 from clemkit.transforms.io.affine_fit import AffineFit, best_affine, domain_samples
-from clemkit.transforms.io.atomic_write import atomic_path
 from clemkit.transforms.io.bdv_xml import write_bdv_xml
 from clemkit.transforms.io.checked_points import map_checked, unwrapped
 from clemkit.transforms.io.elastix import write_elastix
 from clemkit.transforms.io.exact_json import (
     can_write_exact_json,
-    grid_from_json,
     grid_to_json,
-    read_exact_json,
     write_exact_json,
 )
 from clemkit.transforms.io.frame_note import chain_parts
-from clemkit.transforms.io.itk_hdf5 import read_itk_hdf5, write_itk_hdf5
+from clemkit.transforms.io.itk_hdf5 import write_itk_hdf5
 from clemkit.transforms.io.itk_text import write_itk_text
-from clemkit.transforms.io.json_file import read_json_object, write_json
+from clemkit.transforms.io.json_file import write_json
 from clemkit.transforms.io.mobie import write_mobie
 from clemkit.transforms.io.neuroglancer import NeuroglancerLayer, write_neuroglancer
 from clemkit.transforms.io.ome_zarr_scene import write_ome_zarr_scene
+from clemkit.transforms.io.registration_folder_reader import INDEX, TO_FIXED, TO_MOVING
 from clemkit.transforms.io.sampled_field import sample_over_domain
 
-__all__ = ["read_registration_transforms", "write_registration_transforms"]
+__all__ = ["write_registration_transforms"]
 
-_INDEX = "transforms.json"
-_TO_MOVING, _TO_FIXED = "fixed to moving", "moving to fixed"
 _ITK_PARTS = (Affine, Identity, BSpline, DisplacementField)
 _CONVENTIONS = (
     "Transforms map points in the direction stated for each file. Grid origins are the centre of "
@@ -114,28 +110,28 @@ def write_registration_transforms(
     require_same_space(moving_grid.space, forward.target, "moving_grid")
     require_same_space(moving_grid.space, back.source, "moving_to_fixed")
     require_same_space(fixed_grid.space, back.target, "moving_to_fixed")
-    exact = {_TO_MOVING: _exact_suffix(forward), _TO_FIXED: _exact_suffix(back)}
+    exact = {TO_MOVING: _exact_suffix(forward), TO_FIXED: _exact_suffix(back)}
     if not any(exact.values()):
         raise ArgumentError(
             "registration: expected one direction made of Affine, BSpline, DisplacementField or "
             f"ThinPlateSpline; found {_kinds(forward)} and {_kinds(back)}"
         )
     out = _Folder(Path(folder), overwrite, {}, {})
-    if (out.path / _INDEX).exists() and not overwrite:
+    if (out.path / INDEX).exists() and not overwrite:
         raise ArgumentError(
-            f"{out.path / _INDEX}: exists already; pass overwrite=True to replace the registration"
+            f"{out.path / INDEX}: exists already; pass overwrite=True to replace the registration"
         )
     out.path.mkdir(parents=True, exist_ok=True)
-    if (out.path / _INDEX).exists():
+    if (out.path / INDEX).exists():
         _clear(out.path)
     back_domain = _reached(forward, fixed_grid, moving_grid)
-    shared = _write_direction(out, "fixed_to_moving", _TO_MOVING, forward, fixed_grid)
-    shared_back = _write_direction(out, "moving_to_fixed", _TO_FIXED, back, back_domain)
+    shared = _write_direction(out, "fixed_to_moving", TO_MOVING, forward, fixed_grid)
+    shared_back = _write_direction(out, "moving_to_fixed", TO_FIXED, back, back_domain)
     _write_elastix(out, forward, fixed_grid)
     fit = best_affine(forward, fixed_grid)
     _write_viewers(out, fit, fixed_grid, moving_grid, image_urls)
     errors = write_ome_zarr_scene(
-        out.note("scene.ome.zarr", f"{_TO_MOVING}, and its inverse", "zyx", "nanometer"),
+        out.note("scene.ome.zarr", f"{TO_MOVING}, and its inverse", "zyx", "nanometer"),
         fixed_to_moving=shared,
         moving_to_fixed=shared_back,
         fixed_grid=fixed_grid,
@@ -156,7 +152,7 @@ def write_registration_transforms(
         "exact": {direction: suffix for direction, suffix in exact.items() if suffix},
         "inverse": _inverse_settings(forward, back, fixed_grid),
         "affine_fit": {
-            "direction": _TO_FIXED,
+            "direction": TO_FIXED,
             "matrix_zyx_nm": fit.moving_to_fixed.matrix.tolist(),
             "residual_median_nm": fit.median_nm,
             "residual_max_nm": fit.max_nm,
@@ -165,55 +161,13 @@ def write_registration_transforms(
         "files": out.files,
         "skipped": out.skipped,
     }
-    write_json(out.path / _INDEX, index, overwrite=overwrite)
-    return {name: out.path / name for name in [*names, _INDEX]}
-
-
-def read_registration_transforms(folder: str | Path) -> tuple[Transform, Transform]:
-    """Read a registration folder.
-
-    Parameters
-    ----------
-    folder : path
-        Written by :func:`write_registration_transforms`.
-
-    Returns
-    -------
-    fixed_to_moving, moving_to_fixed : Transform
-        What was stored exactly is bitwise what was written; a direction that was not is rebuilt
-        as the certified numerical inverse of the other one.
-
-    Raises
-    ------
-    FormatError
-        The folder is damaged.
-    """
-    folder = Path(folder)
-    index = read_json_object(folder / _INDEX)
-    try:
-        exact = dict(index["exact"])
-        fixed, moving = grid_from_json(index["fixed"]), grid_from_json(index["moving"])
-        settings = index["inverse"]
-        tolerance, outside = float(settings["tolerance_nm"]), settings["outside"]
-        domain = grid_from_json(settings["domain"])
-    except (KeyError, TypeError, ValueError) as problem:
-        raise FormatError(folder / _INDEX, f"damaged index: {problem!r}") from None
-    forward = _read_exact(folder, "fixed_to_moving", exact.get(_TO_MOVING), fixed, moving)
-    back = _read_exact(folder, "moving_to_fixed", exact.get(_TO_FIXED), moving, fixed)
-    if forward is not None and back is None:
-        domain = domain if domain.space == forward.source else fixed
-        back = numerical_inverse(forward, domain=domain, tolerance_nm=tolerance, outside=outside)
-    if back is not None and forward is None:
-        domain = domain if domain.space == back.source else moving
-        forward = numerical_inverse(back, domain=domain, tolerance_nm=tolerance, outside=outside)
-    if forward is None or back is None:
-        raise FormatError(folder / _INDEX, "expected one direction stored exactly; found none")
-    return forward, back
+    write_json(out.path / INDEX, index, overwrite=overwrite)
+    return {name: out.path / name for name in [*names, INDEX]}
 
 
 def _clear(folder: Path) -> None:
     """Remove what the last registration wrote and the next may not replace, the index first."""
-    (folder / _INDEX).unlink()  # an interrupted rewrite must not look whole
+    (folder / INDEX).unlink()  # an interrupted rewrite must not look whole
     for name in ("fixed_to_moving.tfm", "fixed_to_moving.json", "moving_to_fixed.json"):
         (folder / name).unlink(missing_ok=True)
     for path in (folder / "elastix").glob("TransformParameters.*.txt"):
@@ -227,17 +181,6 @@ def _exact_suffix(transform: Transform) -> str:
     if all(isinstance(part, _ITK_PARTS) for part in chain_parts(transform)):
         return ".h5"
     return ".json" if can_write_exact_json(transform) else ""
-
-
-def _read_exact(
-    folder: Path, name: str, suffix: str | None, source: Grid, target: Grid
-) -> Transform | None:
-    if not suffix:
-        return None
-    path = folder / f"{name}{suffix}"
-    if suffix == ".h5":
-        return read_itk_hdf5(path, source=source.space, target=target.space)
-    return read_exact_json(path)
 
 
 def _write_direction(
@@ -261,11 +204,11 @@ def _write_direction(
         }
     path = out.note(f"{name}.h5", direction, "xyz", "nm", **figures)
     write_itk_hdf5(path, transform, overwrite=out.overwrite)
-    if direction == _TO_MOVING and _numbers(transform) > _MOST_TEXT_NUMBERS:
+    if direction == TO_MOVING and _numbers(transform) > _MOST_TEXT_NUMBERS:
         out.skipped[f"{name}.tfm"] = (
             f"{_numbers(transform)} numbers are too many for a text file; use {name}.h5"
         )
-    elif direction == _TO_MOVING:
+    elif direction == TO_MOVING:
         path = out.note(f"{name}.tfm", direction, "xyz", "nm", **figures)
         write_itk_text(path, transform, overwrite=out.overwrite)
     return transform
@@ -279,11 +222,10 @@ def _write_elastix(out: _Folder, forward: Transform, fixed_grid: Grid) -> None:
         )
         return
     target = out.path / "elastix"
-    with atomic_path(target, overwrite=out.overwrite) as temporary:
-        temporary.mkdir()
-        paths = write_elastix(temporary, forward, fixed_grid=fixed_grid)
+    target.mkdir(exist_ok=True)
+    paths = write_elastix(target, forward, fixed_grid=fixed_grid, overwrite=out.overwrite)
     for path in paths:
-        out.note(f"elastix/{path.name}", _TO_MOVING, "xyz", "nm", exact=True)
+        out.note(f"elastix/{path.name}", TO_MOVING, "xyz", "nm", exact=True)
 
 
 def _write_viewers(
@@ -292,20 +234,20 @@ def _write_viewers(
     names = [re.sub(r"[;\\/, ]+", "_", grid.space.name) for grid in (fixed, moving)]
     figures = {"residual_median_nm": fit.median_nm, "residual_max_nm": fit.max_nm}
     write_mobie(
-        out.note("mobie.json", _TO_FIXED, "xyz", "micrometer", **figures),
+        out.note("mobie.json", TO_FIXED, "xyz", "micrometer", **figures),
         fit,
         fixed_sources=names[:1],
         moving_sources=names[1:],
         overwrite=out.overwrite,
     )
     write_bdv_xml(
-        out.note("bdv.xml", _TO_FIXED, "xyz", "micrometer", **figures),
+        out.note("bdv.xml", TO_FIXED, "xyz", "micrometer", **figures),
         [(names[0], fixed, None), (names[1], moving, fit.moving_to_fixed)],
         overwrite=out.overwrite,
     )
     addresses: Sequence[str] = urls or [f"zarr://{name}.ome.zarr" for name in names]
     write_neuroglancer(
-        out.note("neuroglancer.json", _TO_FIXED, "zyx", "nm", **figures),
+        out.note("neuroglancer.json", TO_FIXED, "zyx", "nm", **figures),
         [
             NeuroglancerLayer(name=names[0], url=addresses[0], grid=fixed),
             NeuroglancerLayer(
