@@ -98,20 +98,26 @@ class SurfaceDistances:
 
 
 def mask_overlap(
-    first: ArraySource, second: ArraySource, *, slab_voxels: int = _DEFAULT_SLAB
+    first: ArraySource,
+    second: ArraySource,
+    *,
+    above: float = 0.0,
+    slab_voxels: int = _DEFAULT_SLAB,
 ) -> OverlapScores:
-    """Compare the foregrounds (values above zero) of two volumes on one grid.
+    """Compare the foregrounds of two volumes on one grid.
 
     Parameters
     ----------
     first, second : (z, y, x) array sources
         Masks or labels; read in blocks of whole sections.
+    above : float
+        Foreground is what exceeds this value; half the maximum suits smoothed masks.
     slab_voxels : int
         Upper bound of the voxels per block.
     """
     a = b = both = 0
     for left, right in iter_slabs(first, second, slab_voxels=slab_voxels):
-        inside, other = left > 0, right > 0
+        inside, other = left > above, right > above
         a += int(np.count_nonzero(inside))
         b += int(np.count_nonzero(other))
         both += int(np.count_nonzero(inside & other))
@@ -162,13 +168,14 @@ def surface_distances(
     second: ArraySource,
     voxel_size_zyx_nm: Triple,
     *,
+    above: float = 0.0,
     seed: int = 0,
     max_queries: int = _MAX_QUERIES,
     slab_voxels: int = _DEFAULT_SLAB,
 ) -> SurfaceDistances:
     """Measure the distance between the surfaces of two masks, in nanometres.
 
-    A surface voxel is a foreground voxel (above zero) with a background voxel among its six
+    A surface voxel is a foreground voxel with a background voxel among its six
     neighbours. The faces of the volume are no surface: both masks are cut there by the same grid.
 
     Parameters
@@ -177,6 +184,8 @@ def surface_distances(
         Masks or labels on one grid.
     voxel_size_zyx_nm : tuple of float
         Voxel size.
+    above : float
+        Foreground is what exceeds this value.
     seed : int
         Seed of the choice when there are more than *max_queries* surface voxels on one side.
     max_queries : int
@@ -193,7 +202,7 @@ def surface_distances(
 
     require_same_shape(first, second)
     voxel = np.array(as_triple(voxel_size_zyx_nm, "voxel_size_zyx_nm"))
-    sides = [_surface_points(array, voxel, slab_voxels) for array in (first, second)]
+    sides = [_surface_points(array, voxel, above, slab_voxels) for array in (first, second)]
     for name, points in zip(("first", "second"), sides, strict=True):
         if not len(points):
             raise DataError(
@@ -215,13 +224,15 @@ def surface_distances(
     )
 
 
-def _surface_points(array: ArraySource, voxel: FloatArray, slab_voxels: int) -> FloatArray:
+def _surface_points(
+    array: ArraySource, voxel: FloatArray, above: float, slab_voxels: int
+) -> FloatArray:
     depth, height, width = (int(n) for n in array.shape)
     step = max(1, slab_voxels // max(1, height * width))
     found = []
     for start in range(0, depth, step):
         low, high = max(0, start - 1), min(depth, start + step + 1)  # one section of halo
-        inside = np.asarray(array[low:high]) > 0
+        inside = np.asarray(array[low:high]) > above
         edge = _touches_background(inside) & inside
         core = edge[start - low : start - low + min(step, depth - start)]
         index = np.argwhere(core).astype(np.float64)

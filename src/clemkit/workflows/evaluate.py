@@ -120,6 +120,7 @@ def evaluate_overlap(
     *,
     fixed_voxel_size_zyx_nm: Sequence[float] | None = None,
     moving_voxel_size_zyx_nm: Sequence[float] | None = None,
+    above: float = 0.0,
     per_label: bool = False,
     surfaces: bool = True,
     workers: int = 1,
@@ -136,6 +137,8 @@ def evaluate_overlap(
         Label or mask volumes.
     fixed_voxel_size_zyx_nm, moving_voxel_size_zyx_nm : sequence of float, optional
         Voxel sizes, overriding the files.
+    above : float
+        Foreground is what exceeds this value; half the maximum suits smoothed masks.
     per_label : bool
         Also compare value by value; for labels that mean the same in both volumes.
     surfaces : bool
@@ -181,18 +184,19 @@ def evaluate_overlap(
             Path(folder) / "labels", dtype=moving.dtype, mode="w+", shape=fixed.grid.shape_zyx
         )
         _warp_labels(moving, fixed.grid, pull, warped, workers)
-        scores = mask_overlap(fixed.data, warped)
+        scores = mask_overlap(fixed.data, warped, above=above)
         result: dict[str, Any] = {
             "registration": str(registration),
             "registration_status": status,
             "fixed_labels": str(fixed_labels),
             "moving_labels": str(moving_labels),
+            "foreground_above": above,
             **scores.to_dict(),
             "surface": None,
         }
         if surfaces:
             voxel: Triple = fixed.grid.voxel_size_zyx_nm
-            result["surface"] = surface_distances(fixed.data, warped, voxel).to_dict()
+            result["surface"] = surface_distances(fixed.data, warped, voxel, above=above).to_dict()
         if per_label:
             result["labels"] = {
                 str(value): found.to_dict()

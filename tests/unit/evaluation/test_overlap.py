@@ -108,3 +108,13 @@ def test_a_single_section_has_no_surface_above_and_below() -> None:
     hole = disc.copy()
     hole[0, 4, 5] = False  # its neighbour at x = 6 is two rows from the old rim
     assert surface_distances(disc, hole, VOXEL).max_nm == pytest.approx(16.0)
+
+
+def test_the_foreground_threshold_suits_smoothed_masks() -> None:
+    first = box((1, 4), (2, 6), (3, 8), 255)
+    second = first.copy()
+    second[0] = 100  # a faint rim
+    assert mask_overlap(first, second).dice < 0.6
+    assert mask_overlap(first, second, above=127).dice == 1.0
+    assert surface_distances(first, second, VOXEL, above=127).max_nm == 0.0
+    assert surface_distances(first, second, VOXEL).max_nm > 0.0
