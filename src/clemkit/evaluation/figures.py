@@ -21,6 +21,7 @@ from clemkit.evaluation.planes import (
     blend,
     checkerboard,
     choose_centre,
+    content_box,
     orthogonal_planes,
     stretch,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "report_centre",
     "residual_figures",
     "uncertainty_figure",
+    "zoom_to_content",
 ]
 
 _TILES = 8
@@ -49,6 +51,19 @@ _FIXED_OUTLINE, _MOVING_OUTLINE = "#ffffff", "#ffd23f"
 def report_centre(images: ReportImages) -> Triple:
     """Return the point through which all planes of a report go."""
     return choose_centre(stretch(images.fixed), stretch(images.after), images.grid)
+
+
+def zoom_to_content(images: ReportImages) -> ReportImages:
+    """Return the part of the volumes that holds their content; the same object if all does."""
+    box = content_box(stretch(images.fixed), stretch(images.after))
+    if box.shape == images.grid.shape_zyx:
+        return images
+    names = ("fixed", "after", "before", "fixed_labels", "before_labels", "after_labels")
+    parts = {name: getattr(images, name) for name in names}
+    cut: dict[str, Any] = {
+        name: None if part is None else part[box.slices] for name, part in parts.items()
+    }
+    return replace(images, grid=images.grid.crop(box), **cut)
 
 
 def overlay_figure(

@@ -20,6 +20,7 @@ from clemkit.evaluation.figures import (
     report_centre,
     residual_figures,
     uncertainty_figure,
+    zoom_to_content,
 )
 from clemkit.evaluation.findings import collect_findings
 from clemkit.evaluation.report_data import ReportData
@@ -181,9 +182,9 @@ def _cards(data: ReportData) -> Iterator[dict[str, Any]]:
 
 
 def _overlays(data: ReportData) -> list[dict[str, Any]]:
-    images = data.images
-    if images is None:
+    if data.images is None:
         return []
+    images = zoom_to_content(data.images)
     centre = report_centre(images)
     groups = []
     for style, heading in (("blend", "Colour blend"), ("checkerboard", "Checkerboard")):
@@ -198,12 +199,20 @@ def _overlays(data: ReportData) -> list[dict[str, Any]]:
                 f"planes, {moment} registration"
             )
             pictures.append((f"{moment.capitalize()}: {caption}", _picture(alt, [png])))
-        groups.append({"style": style, "heading": heading, "pictures": pictures})
+        groups.append(
+            {
+                "style": style,
+                "heading": heading,
+                "pictures": pictures,
+                "zoomed": images is not data.images,
+            }
+        )
     return groups
 
 
 def _maps(data: ReportData) -> list[dict[str, Any]]:
-    centre = report_centre(data.images) if data.images is not None else None
+    # the planes of the overlays, so that maps and overlays can be compared
+    centre = report_centre(zoom_to_content(data.images)) if data.images is not None else None
     maps: list[dict[str, Any]] = []
     if data.jacobian is not None:
         jacobian = data.jacobian

@@ -8,15 +8,18 @@ from PIL import Image
 
 from clemkit.errors import ArgumentError
 from clemkit.evaluation.canvas import nice_length
+from clemkit.evaluation.figures import zoom_to_content
 from clemkit.evaluation.planes import (
     blend,
     checkerboard,
     choose_centre,
+    content_box,
     orthogonal_planes,
     stretch,
 )
 from clemkit.evaluation.plots import write_preview
-from clemkit.geometry import Grid, Space
+from clemkit.evaluation.report_data import ReportImages
+from clemkit.geometry import Box, Grid, Space
 
 GRID = Grid(
     space=Space("em"),
@@ -107,3 +110,27 @@ def test_a_preview_shows_fixed_magenta_and_moving_green(tmp_path) -> None:
     with pytest.raises(ArgumentError, match="expected no file"):
         write_preview(path, fixed, moving, GRID)
     assert magenta.min() < pixels.shape[1] / 3
+
+
+def test_the_view_closes_in_on_the_content() -> None:
+    shape = (40, 50, 60)
+    grid = Grid(space=Space("em"), shape_zyx=shape, voxel_size_zyx_nm=(50.0, 8.0, 10.0))
+    fixed, moving = np.zeros(shape), np.zeros(shape)
+    fixed[10:20, 5:15, 30:40] = 1
+    moving[12:22, 5:15, 28:38] = 1
+    fixed[39, 49, 59] = 1  # a speck does not count
+    assert content_box(fixed, moving) == Box((9, 4, 27), (23, 16, 41))
+    images = ReportImages(grid=grid, fixed=fixed, after=moving, fixed_labels=fixed > 0)
+    closer = zoom_to_content(images)
+    assert closer.grid == grid.crop(Box((9, 4, 27), (23, 16, 41)))
+    np.testing.assert_array_equal(closer.after, moving[9:23, 4:16, 27:41])
+    assert closer.before is None
+
+
+def test_full_and_empty_volumes_are_shown_whole(rng) -> None:
+    noise = rng.uniform(size=GRID.shape_zyx)
+    whole = Box((0, 0, 0), GRID.shape_zyx)
+    assert content_box(noise, 0 * noise) == whole
+    assert content_box(0 * noise, 0 * noise) == whole
+    images = ReportImages(grid=GRID, fixed=noise, after=noise)
+    assert zoom_to_content(images) is images
