@@ -134,6 +134,14 @@ def test_what_itk_lacks_is_refused_and_nothing_is_left(
 
 
 @formats
+def test_the_same_chain_gives_the_same_bytes(tmp_path: Path, suffix: str, chain: Chain) -> None:
+    for name in ("a", "b"):
+        WRITE[suffix](tmp_path / f"{name}{suffix}", chain)
+    first, second = (path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    assert first == second
+
+
+@formats
 def test_a_missing_file_is_named(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(NotFoundError, match="none"):
         READ[suffix](tmp_path / f"none{suffix}")

@@ -260,7 +260,15 @@ def test_sampling_continues_beyond_what_is_certified(
     sampled = sample_over_domain(back, moving_grid)
     assert 0.0 < sampled.covered_fraction < 1.0
     assert np.all(np.isfinite(sampled.transform.apply_points(moving_grid.corners())))
-    assert sampled.max_error_nm < 2.0
+    assert sampled.max_error_nm < 1.0
+
+
+def test_sampling_is_refined_to_the_target(chain: Chain, fixed_grid: Grid) -> None:
+    coarse = sample_over_domain(chain, fixed_grid, target_error_nm=1e9)
+    fine = sample_over_domain(chain, fixed_grid, target_error_nm=coarse.max_error_nm / 2)
+    # linear interpolation: half the spacing, a quarter of the error
+    assert fine.max_error_nm < coarse.max_error_nm / 3
+    assert fine.median_error_nm < coarse.median_error_nm / 3
 
 
 def test_files_are_opened_by_their_content(

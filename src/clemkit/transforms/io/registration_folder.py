@@ -50,6 +50,7 @@ _CONVENTIONS = (
     "their domain, deformations keep their edge value here, and are the identity in ITK."
 )
 _DEFAULT_TOLERANCE_NM = 0.01
+_TARGET_ERROR_VOXELS = 0.1  # of a sampled direction, in voxels of the image it leads to
 _MOST_TEXT_NUMBERS = 1_000_000  # about 20 MB
 
 
@@ -125,8 +126,8 @@ def write_registration_transforms(
     if (out.path / INDEX).exists():
         _clear(out.path)
     back_domain = _reached(forward, fixed_grid, moving_grid)
-    shared = _write_direction(out, "fixed_to_moving", TO_MOVING, forward, fixed_grid)
-    shared_back = _write_direction(out, "moving_to_fixed", TO_FIXED, back, back_domain)
+    shared = _write_direction(out, "fixed_to_moving", forward, fixed_grid, moving_grid)
+    shared_back = _write_direction(out, "moving_to_fixed", back, back_domain, fixed_grid)
     _write_elastix(out, forward, fixed_grid)
     fit = best_affine(forward, fixed_grid)
     _write_viewers(out, fit, fixed_grid, moving_grid, image_urls)
@@ -184,16 +185,18 @@ def _exact_suffix(transform: Transform) -> str:
 
 
 def _write_direction(
-    out: _Folder, name: str, direction: str, transform: Transform, domain: Grid
+    out: _Folder, name: str, transform: Transform, domain: Grid, target: Grid
 ) -> Transform:
     """Write one direction and return it as other programs get it, sampled where need be."""
+    direction = TO_MOVING if name == "fixed_to_moving" else TO_FIXED
+    target_nm = _TARGET_ERROR_VOXELS * min(target.voxel_size_zyx_nm)
     suffix = _exact_suffix(transform)
     if suffix == ".json":
         path = out.note(f"{name}.json", direction, "zyx", "nm", exact=True)
         write_exact_json(path, transform, overwrite=out.overwrite)
     figures: dict[str, Any] = {"exact": True}
     if suffix != ".h5":
-        sampled = sample_over_domain(transform, domain)
+        sampled = sample_over_domain(transform, domain, target_error_nm=target_nm)
         transform = sampled.transform
         figures = {
             "exact": False,

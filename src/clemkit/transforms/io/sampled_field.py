@@ -19,6 +19,7 @@ __all__ = ["SampledTransform", "sample_over_domain", "sample_spline"]
 
 _CHECKS = 4096
 _MOST_PER_AXIS = 96
+_SAMPLES = (4_000, 32_000, 256_000)  # each halves the spacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +47,13 @@ class SampledTransform:
 
 
 def sample_over_domain(
-    transform: Transform, domain: Grid, *, per_axis: int = 33, seed: int = 0
+    transform: Transform, domain: Grid, *, target_error_nm: float = 1.0, seed: int = 0
 ) -> SampledTransform:
     """Express a transform as a displacement field followed by its best affine.
 
-    The field holds what the affine does not, so that far from the domain the affine remains.
+    The field holds what the affine does not, so that far from the domain the affine remains. It
+    is made finer, up to a limit, until the largest measured error is below the target; the
+    result carries the error that was reached.
 
     Parameters
     ----------
@@ -58,17 +61,32 @@ def sample_over_domain(
         Any transform.
     domain : Grid
         Region in the source space; the field reaches from face to face.
-    per_axis : int
-        Most samples per axis; fewer where that is more than two per voxel.
+    target_error_nm : float
+        When to stop refining.
     seed : int
         Of the positions where the error is measured.
+
+    Raises
+    ------
+    OutsideDomainError
+        The transform is certified nowhere in the domain.
     """
     require_same_space(transform.source, domain.space, "sample_over_domain")
     merged = compose(transform)
     if isinstance(merged, Affine):
         return SampledTransform(transform=merged, median_error_nm=0.0, max_error_nm=0.0, checked=0)
+    found = _sampled_once(transform, domain, _SAMPLES[0], seed)
+    for samples in _SAMPLES[1:]:
+        if found.max_error_nm <= target_error_nm:
+            break
+        found = _sampled_once(transform, domain, samples, seed)
+    return found
+
+
+def _sampled_once(transform: Transform, domain: Grid, samples: int, seed: int) -> SampledTransform:
     lo, hi = domain.corners()[[0, -1]]
-    grid = _grid(domain.space, lo, hi, np.minimum(2 * np.array(domain.shape_zyx) + 1, per_axis))
+    spacing = np.prod(hi - lo) ** (1 / 3) / samples ** (1 / 3)
+    grid = _grid(domain.space, lo, hi, np.ceil((hi - lo) / spacing) + 1)
     points = grid.points()
     mapped, ok = map_checked(transform, points)
     if not np.any(ok):
