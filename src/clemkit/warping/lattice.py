@@ -234,6 +234,8 @@ class TiledMap:
         return _resample(positions, axes, exact, 4), exact, cubic
 
     def _evaluate(self, box: Box, axes: _Nodes) -> FloatArray:
+        from clemkit.transforms.io.checked_points import map_checked
+
         moved = [nodes + a for nodes, a in zip(axes, box.start, strict=True)]
         shape = tuple(len(a) for a in axes)
         index = np.stack(np.meshgrid(*moved, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -241,17 +243,10 @@ class TiledMap:
         limit = np.array(self.input_grid.shape_zyx) + _FAR
         for start in range(0, len(index), _PIECE):
             piece = slice(start, start + _PIECE)
-            mapped = self._map_points(self.output_grid.to_physical(index[piece]))
+            # beyond its domain an inverse is extended, and has no answer only where it has none
+            mapped, _ = map_checked(self.pull_back, self.output_grid.to_physical(index[piece]))
             out[piece] = np.clip(self.input_grid.to_index(mapped), -_FAR, limit)
         return np.ascontiguousarray(out.T).reshape(3, *shape)
-
-    def _map_points(self, points_zyx_nm: FloatArray) -> FloatArray:
-        checked = getattr(self.pull_back, "apply_points_checked", None)
-        if checked is None:
-            return self.pull_back.apply_points(points_zyx_nm)
-        mapped, trusted = checked(points_zyx_nm)
-        mapped[~trusted] = np.nan  # a certified inverse has no answer outside its domain
-        return np.asarray(mapped)
 
 
 def _axes(shape: _Shape, step: int, breaks: list[FloatArray]) -> _Nodes:
