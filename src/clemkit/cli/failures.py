@@ -53,6 +53,7 @@ _EXTRA_OF = {
     "scipy": "reg",
     "numba": "reg",
     "zarr": "reg",
+    "numcodecs": "reg",
     "tifffile": "reg",
     "imagecodecs": "reg",
     "mrcfile": "reg",
