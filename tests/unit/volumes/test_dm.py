@@ -127,7 +127,7 @@ def test_spellings_of_units(tmp_path, cube, unit, scale):
 @pytest.mark.parametrize("unit", ["1/nm", "eV", "", "µn"])
 def test_no_length_no_volume(tmp_path, cube, unit):
     path = write_dm(tmp_path / "a.dm3", cube, units=("nm", "nm", unit))
-    with pytest.raises(UnitError, match="z size 50 .* is not a length"):
+    with pytest.raises(UnitError, match=r"z size 50 .* is not a length"):
         open_volume(path)
 
 

@@ -238,12 +238,13 @@ def test_create_gives_an_array_to_fill_by_threads(tmp_path, grid, cube):
 
 
 def test_an_exception_leaves_nothing(tmp_path, grid):
-    with (
-        pytest.raises(RuntimeError, match="stop"),
-        create_ome_zarr(tmp_path / "a.ome.zarr", grid, "uint8") as array,
-    ):
-        array[...] = 1
-        raise RuntimeError("stop")
+    def interrupted() -> None:
+        with create_ome_zarr(tmp_path / "a.ome.zarr", grid, "uint8") as array:
+            array[...] = 1
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 

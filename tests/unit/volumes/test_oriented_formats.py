@@ -67,11 +67,13 @@ def write_nrrd(path, cube, *, kind="uint8", dtype="u1", endian="little", encodin
     return path
 
 
-def write_nifti(path, cube, *, order="<", unit=3, scale=1e-3, sform=((-1, 0, 0), (0, -1, 0), (0, 0, 1)),
-                dims=None, code=2, slope=0.0):  # fmt: skip
+ITK = ((-1, 0, 0), (0, -1, 0), (0, 0, 1))
+
+
+def write_nifti(path, cube, *, order="<", unit=3, scale=1e-3, sform=ITK, code=2, slope=0.0):
     """A NIfTI-1 file; the default frame is what ITK's identity becomes in NIfTI."""
     head = bytearray(352)
-    extents = dims or cube.shape[::-1]
+    extents = cube.shape[::-1]
     struct.pack_into(order + "i", head, 0, 348)
     struct.pack_into(f"{order}8h", head, 40, len(extents), *extents, *[1] * (7 - len(extents)))
     struct.pack_into(order + "2h", head, 70, code, 8 * cube.dtype.itemsize)

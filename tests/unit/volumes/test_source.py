@@ -94,9 +94,8 @@ def test_cache_between_threads():
     wrong: list[int] = []
 
     def work() -> None:
-        for n in range(200):
-            if cache.get(n % 50, lambda n=n: np.full(100, n % 50, np.uint8))[0] != n % 50:
-                wrong.append(n)
+        got = [cache.get(n % 50, lambda n=n: np.full(100, n % 50, "u1"))[0] for n in range(200)]
+        wrong.extend(n for n, value in enumerate(got) if value != n % 50)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

@@ -100,7 +100,7 @@ def test_multi_file_ome_tiff(tmp_path, rng):
     volume = open_volume(tmp_path / "part0.ome.tif")
     np.testing.assert_array_equal(volume.read(), data)
     (tmp_path / "part1.ome.tif").unlink()
-    with pytest.raises(FormatError, match="lacks sibling files|truncated"):
+    with pytest.raises(FormatError, match=r"lacks sibling files|truncated"):
         open_volume(tmp_path / "part0.ome.tif")
 
 
