@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clemkit.errors import ArgumentError, FormatError, NotFoundError, Problem
+from clemkit.errors import ArgumentError, DataError, FormatError, NotFoundError, Problem
 
 if TYPE_CHECKING:
     from clemkit.evaluation.tre import TargetErrors
@@ -150,14 +150,15 @@ def evaluate_overlap(
     -------
     dict
         JSON-ready: ``dice``, ``jaccard``, voxel counts; ``surface`` (``mean_nm``, ``hd95_nm``,
-        ``max_nm``, ``sampled_fraction``) or None; ``labels`` per value if asked for.
+        ``max_nm``, ``sampled_fraction``) or None; ``labels`` per value if asked for;
+        ``findings``.
 
     Raises
     ------
     NotFoundError
         No registration or volume there.
     DataError
-        Surfaces were asked for and one side has none.
+        The fixed labels are empty.
     """
     import numpy as np
 
@@ -193,10 +194,20 @@ def evaluate_overlap(
             "foreground_above": above,
             **scores.to_dict(),
             "surface": None,
+            "findings": [],
         }
-        if surfaces:
+        if not scores.first:
+            raise DataError(f"{fixed_labels}: expected structures above {above}; found none")
+        if not scores.second:
+            result["findings"].append("no structure of the moving labels lies in the fixed volume")
+        elif surfaces:
             voxel: Triple = fixed.grid.voxel_size_zyx_nm
-            result["surface"] = surface_distances(fixed.data, warped, voxel, above=above).to_dict()
+            try:
+                distances = surface_distances(fixed.data, warped, voxel, above=above)
+            except DataError as error:  # a mask that fills the volume; the overlap still counts
+                result["findings"].append(str(error))
+            else:
+                result["surface"] = distances.to_dict()
         if per_label:
             result["labels"] = {
                 str(value): found.to_dict()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from clemkit.errors import ArgumentError, NotFoundError, UnitError
+from clemkit.errors import ArgumentError, DataError, NotFoundError, UnitError
 from clemkit.geometry import Grid, Space
 from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.landmarks.io import write_bigwarp_csv
@@ -127,6 +127,18 @@ def test_labels_are_warped_and_compared(registration: Path, tmp_path: Path) -> N
     more = evaluate_overlap(*paths, surfaces=False, workers=2, **sizes)
     assert more["dice"] == pytest.approx(2 * 4 / (4 + 6))
     assert more["surface"] is None
+    tifffile.imwrite(tmp_path / "fixed.tif", np.ones_like(fixed))
+    filled = evaluate_overlap(*paths, **sizes)
+    assert filled["dice"] > 0
+    assert filled["surface"] is None
+    assert "fills the volume" in filled["findings"][0]
+    tifffile.imwrite(tmp_path / "moving.tif", 0 * moving)
+    nothing = evaluate_overlap(*paths, **sizes)
+    assert nothing["dice"] == 0.0
+    assert "lies in the fixed volume" in nothing["findings"][0]
+    tifffile.imwrite(tmp_path / "fixed.tif", 0 * fixed)
+    with pytest.raises(DataError, match="expected structures"):
+        evaluate_overlap(*paths, **sizes)
 
 
 def test_volume_change_is_summarised(registration: Path, tmp_path: Path) -> None:
