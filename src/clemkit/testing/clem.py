@@ -12,7 +12,7 @@ from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.testing.cells import grow_monolayer
 from clemkit.testing.em_image import em_grey
 from clemkit.testing.em_labels import segmented_nodes, segmented_volume, true_labels
-from clemkit.testing.fields import random_fields
+from clemkit.testing.field_draws import random_fields
 from clemkit.testing.lm_image import (
     Camera,
     cytosol_emitters,

@@ -13,7 +13,7 @@ from clemkit.geometry import FloatArray, Grid, Space, Triple, as_triple
 from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.testing.clem import ClemPhantom, grid_of_size
 from clemkit.testing.em_image import smooth_noise
-from clemkit.testing.fields import random_fields
+from clemkit.testing.field_draws import random_fields
 from clemkit.testing.lm_image import Camera, expose
 from clemkit.testing.psf import point_spread
 from clemkit.testing.spec import FieldFamily, PsfKind

@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from clemkit.landmarks.io import write_bigwarp_csv, write_named_points
 from clemkit.testing.clem import ClemPhantom
 from clemkit.testing.xray import XrayPhantom
-from clemkit.volumes import Volume
+from clemkit.volumes import write_ome_tiff
 from clemkit.volumes.writers.atomic import atomic_output
 
 __all__ = ["write_phantom"]
-
-
-def _write_ome_tiff(path: Path, volume: Volume) -> None:
-    """Write one volume as OME-TIFF with its voxel size in micrometres."""
-    import tifffile
-
-    z, y, x = (v / 1000 for v in volume.grid.voxel_size_zyx_nm)
-    many = len(volume.data.shape) == 4
-    metadata: dict[str, Any] = {
-        "axes": "CZYX" if many else "ZYX",
-        "PhysicalSizeX": x,
-        "PhysicalSizeXUnit": "µm",
-        "PhysicalSizeY": y,
-        "PhysicalSizeYUnit": "µm",
-        "PhysicalSizeZ": z,
-        "PhysicalSizeZUnit": "µm",
-    }
-    if many and volume.channels:
-        metadata["Channel"] = {"Name": list(volume.channels)}
-    tifffile.imwrite(
-        path, np.asarray(volume.data[...]), ome=True, photometric="minisblack", metadata=metadata
-    )
 
 
 def write_phantom(
@@ -92,7 +67,7 @@ def write_phantom(
     with atomic_output(target, overwrite) as temporary:
         (temporary / "truth").mkdir(parents=True)
         for name, volume in volumes.items():
-            _write_ome_tiff(temporary / f"{name}.ome.tif", volume)
+            write_ome_tiff(temporary / f"{name}.ome.tif", volume)
             paths[name] = target / f"{name}.ome.tif"
         truth = temporary / "truth"
         write_bigwarp_csv(truth / "landmarks.csv", phantom.heldout, unit="um")

@@ -11,7 +11,8 @@ from clemkit.geometry import Grid, Space
 from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.testing.clem import grid_of_size
 from clemkit.testing.em_image import smooth_noise
-from clemkit.testing.fields import BendField, random_fields
+from clemkit.testing.field_draws import random_fields
+from clemkit.testing.fields import BendField
 from clemkit.testing.spec import XraySpec
 from clemkit.testing.truth import TruthMap, random_linear
 from clemkit.testing.xray_scene import TissueVolumes, grow_tissue, render_tissue

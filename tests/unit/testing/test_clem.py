@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from clemkit.errors import ArgumentError
 from clemkit.testing import PhantomSpec, make_clem_phantom
-from clemkit.testing.fields import minimum_determinant
+from clemkit.testing.field_draws import minimum_determinant
 from clemkit.testing.rendering import splat
 
 
@@ -85,9 +85,8 @@ def test_heldout_pairs_obey_the_truth_and_the_block(phantom):
     np.testing.assert_allclose(
         phantom.truth.apply_points(pairs.fixed.points_zyx_nm), pairs.moving.points_zyx_nm
     )
-    assert {name.split("-")[0] for name in pairs.ids} == {"er", "envelope", "membrane"} & {
-        name.split("-")[0] for name in pairs.ids
-    }
+    kinds = {name.split("-")[0] for name in pairs.ids}
+    assert {"er", "envelope"} <= kinds <= {"er", "envelope", "membrane"}
     assert sum(name.startswith("er") for name in pairs.ids) > 50
     # none of them may lie in a mitochondrion more often than the ER touches one
     index = np.rint(phantom.em.grid.to_index(pairs.fixed.points_zyx_nm)).astype(int)

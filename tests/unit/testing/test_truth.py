@@ -7,7 +7,8 @@ import pytest
 
 from clemkit.errors import FoldingError, NotConvergedError
 from clemkit.geometry import Space
-from clemkit.testing.fields import BendField, minimum_determinant, random_fields
+from clemkit.testing.field_draws import minimum_determinant, random_fields
+from clemkit.testing.fields import BendField
 from clemkit.testing.truth import TruthInverse, TruthMap, random_linear
 from clemkit.transforms import Transform
 from clemkit.transforms.base import numerical_jacobian
@@ -28,13 +29,13 @@ def build(family, seed=3, rms=400.0, z_flip=False, extra=()):
         rms_nm=rms,
         extra=extra,
     )
-    linear, rotation, tilt = random_linear(
+    linear = random_linear(
         rng,
         rotation_max_deg=180,
         tilt_max_deg=15,
         scale_zyx=np.array([1.2, 1.05, 1.1]),
         z_flip=z_flip,
-    )
+    )[0]
     truth = TruthMap(
         Space("em"), Space("lm"), linear, BLOCK.mean(0), np.array([7e3, 2e4, 1e4]), fields
     )
