@@ -38,7 +38,7 @@ class Candidate:
 
 
 def choose_candidate(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[Candidate], floor_nm: float
 ) -> tuple[Candidate, dict[str, dict[str, float]]]:
     """Return the candidate to use and the scores of all.
 
@@ -51,6 +51,8 @@ def choose_candidate(
     ----------
     candidates : sequence of Candidate
         At least one.
+    floor_nm : float
+        Errors below it are rounding.
     """
     kept = ~candidates[-1].outliers.mask
     errors = {c.name: np.linalg.norm(c.fit.loo_nm, axis=1)[kept] for c in candidates}
@@ -70,6 +72,6 @@ def choose_candidate(
         difference = errors[simpler.name] - errors[best.name]
         gain = float(np.mean(difference))
         noise = float(np.std(difference) / np.sqrt(len(difference)))
-        if gain <= min(noise, _EQUAL * scores[best.name]["mean_nm"]):
+        if gain <= max(min(noise, _EQUAL * scores[best.name]["mean_nm"]), floor_nm):
             return simpler, scores
     return best, scores

@@ -113,7 +113,8 @@ def register_landmarks(
     names = _model_names(model, setup, findings)
     clock.lap("checks")
     candidates = [fit_candidate(name, setup) for name in names]
-    chosen, scores = choose_candidate(candidates)
+    reach = float(np.max(np.abs(merged.pairs.moving.points_zyx_nm)))
+    chosen, scores = choose_candidate(candidates, floor_nm=1e-9 * reach)
     forward = final_transform(chosen.name, chosen, setup)
     clock.lap("fit", scores[chosen.name]["median_nm"])
     findings += outlier_findings(chosen, merged.pairs.ids)
@@ -201,7 +202,7 @@ def _prepare(
             pairs, base * start, planar=shape.planar, allow_reflection=allow_reflection
         )
         findings += found
-    enough = len(pairs) >= 6 and not shape.coplanar and not shape.findings
+    enough = len(pairs) >= 6 and shape.fixed_spread
     rough: AffineModel = "affine" if enough else "similarity"
     trial = fit_affine_model(
         rough,

@@ -126,12 +126,14 @@ def fit_robustly(
         made = fit(base_weights)
         none = Outliers(np.zeros(n, dtype=bool), np.zeros(n))
         return made, none, base_weights
+    # rounding is no outlier, and a perfect fit has no scale
+    floor = 1e-9 * float(np.max(np.ptp(target, axis=0))) + 1e-12 * float(np.max(np.abs(target)))
     weights = base_weights * start
     before = np.full(n, -1.0)
     for _ in range(rounds):
         used = weights
         made = fit(used)
-        ratio = _standardised(made, base_weights, dimension)
+        ratio = _standardised(made, base_weights, dimension, floor)
         severity = ratio / _local_excess(source, ratio, dimension)
         mask = severity > _LIMIT
         weights = base_weights * robust_weights(ratio, dimension)
@@ -142,14 +144,14 @@ def fit_robustly(
     return made, Outliers(mask, severity, _swaps(made, target, mask, severity)), used
 
 
-def _standardised(made: RobustFit, base_weights: FloatArray, dimension: int) -> FloatArray:
+def _standardised(
+    made: RobustFit, base_weights: FloatArray, dimension: int, floor: float
+) -> FloatArray:
     """Return leave-one-out lengths over their expected size, with median about one sigma."""
     length = np.linalg.norm(made.loo_nm, axis=1) * np.sqrt(base_weights)
     spread = made.loo_spread * np.sqrt(base_weights)
     spread = np.clip(spread / np.median(spread), 0.7, 3.0)
     ratio = length / spread
-    # relative floor: a perfect fit has no scale, and rounding is no outlier
-    floor = 1e-9 * float(np.ptp(made.loo_nm) + np.max(length, initial=0.0)) + 1e-300
     scale = max(float(np.median(ratio)) / chi_median(dimension), floor)
     return np.asarray(ratio / scale)
 

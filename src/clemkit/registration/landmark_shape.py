@@ -26,12 +26,15 @@ class LandmarkShape:
         All landmarks lie at one z on each side: a two-dimensional problem.
     coplanar : bool
         They lie in one plane that is not of constant z on both sides: no affine, no spline.
+    fixed_spread : bool
+        The fixed side has depth, so that an affine of it is determined.
     findings : tuple of Problem
         What the user should know.
     """
 
     planar: bool
     coplanar: bool
+    fixed_spread: bool
     findings: tuple[Problem, ...]
 
 
@@ -67,7 +70,7 @@ def landmark_shape(pairs: LandmarkPairs) -> LandmarkShape:
             "warning",
             "all landmarks lie at one z on both sides: fitted in the plane, z is shifted only",
         )
-        return LandmarkShape(True, False, (finding,))
+        return LandmarkShape(True, False, False, (finding,))
     thin = min(float(spread[2] / spread[0]) for spread in spreads)
     if thin < _FLAT:
         finding = Problem(
@@ -78,7 +81,7 @@ def landmark_shape(pairs: LandmarkPairs) -> LandmarkShape:
             "model is a rigid or similarity map",
             "add landmarks at other depths",
         )
-        return LandmarkShape(False, True, (finding,))
+        return LandmarkShape(False, True, False, (finding,))
     findings: tuple[Problem, ...] = ()
     if thin < _THIN:
         findings = (
@@ -91,7 +94,7 @@ def landmark_shape(pairs: LandmarkPairs) -> LandmarkShape:
                 "add landmarks at other depths",
             ),
         )
-    return LandmarkShape(False, False, findings)
+    return LandmarkShape(False, False, bool(spreads[0][2] >= _THIN * spreads[0][0]), findings)
 
 
 def _spread(points: FloatArray) -> FloatArray:
