@@ -174,7 +174,7 @@ def arrange(array: Any, axes: str, time: int = 0) -> Any:
 
 
 class RawSource:
-    """An n-dimensional array stored plainly in a file, mapped when first read.
+    """An n-dimensional array stored plainly in a file, mapped while it is read.
 
     Parameters
     ----------
@@ -196,8 +196,6 @@ class RawSource:
         self.dtype = np.dtype(dtype).newbyteorder("=")
         self._stored = np.dtype(dtype)
         self._path, self._offset, self._order = path, offset, order
-        self._map: AnyArray | None = None
-        self._lock = threading.Lock()
 
     @property
     def path(self) -> Path | Callable[[], Path]:
@@ -229,19 +227,11 @@ class RawSource:
             )
 
     def __getitem__(self, key: Any, /) -> AnyArray:
-        with self._lock:
-            if self._map is None:
-                path = self._path if isinstance(self._path, Path) else self._path()
-                self._check_size(path)
-                self._map = np.memmap(
-                    path,
-                    self._stored,
-                    "r",
-                    offset=self._offset,
-                    shape=self.shape,
-                    order=self._order,
-                )
-        return np.array(self._map[key], self.dtype)
+        path = self._path if isinstance(self._path, Path) else self._path()
+        self._check_size(path)
+        # mapped anew each time, so that pages of earlier reads do not count as used memory
+        mapped = np.memmap(path, self._stored, "r", self._offset, self.shape, self._order)
+        return np.array(mapped[key], self.dtype)
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self._path, self.shape, self._stored, self._offset, self._order)

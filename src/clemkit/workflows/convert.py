@@ -116,7 +116,9 @@ def convert_volume(
     kind = _format_of(target)
     if target.exists() and source.exists() and target.resolve() == source.resolve():
         raise ArgumentError(f"{output}: expected another name than the input's")
+    record = target.with_name(f"{target.name}.provenance.json")
     check_free(target, overwrite)
+    check_free(record, overwrite)
     info = probe(input, dataset=dataset, series=series)
     volume = open_volume(
         input,
@@ -126,7 +128,6 @@ def convert_volume(
         dataset=dataset,
         time=time,
     )
-    record = target.with_name(f"{target.name}.provenance.json")
     result = {
         "output": str(output),
         "format": kind,

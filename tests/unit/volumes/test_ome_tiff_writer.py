@@ -4,7 +4,6 @@ import os
 import resource
 
 import numpy as np
-import ome_types
 import pytest
 import tifffile
 
@@ -25,6 +24,7 @@ def test_round_trip(tmp_path, volume, dtype, compress):
 
 
 def test_other_readers_agree(tmp_path, rng, grid, monkeypatch):
+    ome_types = pytest.importorskip("ome_types")
     monkeypatch.setattr(writer, "_SLAB_BYTES", 400)  # several slabs
     data = rng.integers(0, 60000, (2, *grid.shape_zyx), dtype=np.uint16)
     volume = Volume(data=data, grid=grid, modality="lm", channels=("dna", 'mito "µ" <&>'))

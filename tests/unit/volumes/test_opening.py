@@ -9,7 +9,7 @@ import tifffile
 
 from clemkit.errors import FormatError, NotFoundError, UnitError
 from clemkit.geometry import Space
-from clemkit.volumes import VolumeInfo, open_volume, probe, write_ome_zarr
+from clemkit.volumes import Pyramid, VolumeInfo, open_volume, probe, write_ome_zarr
 
 VOXEL = (50.0, 8.0, 10.0)
 
@@ -32,6 +32,13 @@ def test_space_follows_the_modality_unless_given(bare, modality, name):
 def test_a_given_size_overrides_the_file(tmp_path, volume):
     path = write_ome_zarr(tmp_path / "a.ome.zarr", volume)
     assert open_volume(path, voxel_size_zyx_nm=(1, 2, 3)).grid.voxel_size_zyx_nm == (1, 2, 3)
+
+
+def test_a_given_size_scales_with_the_level(tmp_path, volume):
+    path = write_ome_zarr(tmp_path / "a.ome.zarr", volume, levels=3)
+    pyramid = Pyramid.open(path, voxel_size_zyx_nm=(5, 2, 3))
+    assert [p.grid.voxel_size_zyx_nm for p in pyramid.levels] == [(5, 2, 3), (5, 4, 6), (5, 8, 12)]
+    assert pyramid.levels[2].grid.origin_zyx_nm == pytest.approx((100, -17, 8))
 
 
 @pytest.mark.parametrize("size", [(0, 8, 10), (50, -8, 10)])

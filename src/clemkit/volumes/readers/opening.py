@@ -78,7 +78,7 @@ def open_volume(
         OME-TIFF, TIFF, PNG, a folder or ZIP of planes, MRC, HDF5, N5, OME-Zarr, NRRD, NIfTI,
         MetaImage, dm3 or dm4.
     voxel_size_zyx_nm : sequence of float, optional
-        Voxel size in nanometres; overrides the file.
+        Voxel size of the finest level in nanometres; overrides the file.
     space : Space, optional
         Frame of the volume; ``em``, ``lm`` or ``ct`` after the modality where absent.
     modality, role
@@ -107,7 +107,10 @@ def open_volume(
     found = _look(path, Selection(series=series, dataset=dataset, time=time, level=level))
     info = found.info
     point = _time_point(info, time)
-    voxel = _voxel_size(info, voxel_size_zyx_nm, level)
+    voxel, origin = _placing(found, voxel_size_zyx_nm)
+    if level and voxel_size_zyx_nm is not None:
+        finest = _look(path, Selection(series=series, dataset=dataset, time=time))
+        voxel, origin = _placing_of_level(finest, info, as_triple(voxel_size_zyx_nm, "voxel"))
     if info.is_rgb and channel is None:
         raise AxisError(
             f"{info.path}: expected one value per voxel; found an RGB picture; "
@@ -125,7 +128,7 @@ def open_volume(
         space=frame,
         shape_zyx=info.shape_zyx,
         voxel_size_zyx_nm=voxel,
-        origin_zyx_nm=_origin(found, voxel),
+        origin_zyx_nm=origin,
     )
     volume = Volume(data=source, grid=grid, modality=modality, role=role, channels=info.channels)
     return volume if channel is None else _one_channel(volume, channel)
@@ -157,30 +160,38 @@ def _time_point(info: VolumeInfo, time: int | None) -> int:
     return time
 
 
-def _voxel_size(info: VolumeInfo, given: Sequence[float] | None, level: int) -> Triple:
+def _placing(found: Found, given: Sequence[float] | None) -> tuple[Triple, Triple]:
+    """Return voxel size and origin; what the caller gives wins over the file."""
+    info = found.info
+    voxel = info.voxel_size_zyx_nm
     if given is not None:
         voxel = as_triple(given, "voxel_size_zyx_nm")
         if min(voxel) <= 0:
             raise UnitError(f"voxel_size_zyx_nm: expected values > 0 nm; found {voxel}")
-        if not level:
-            return voxel
-        raise UnitError(
-            f"{info.path}: a voxel size can be given for level 0 only; found level {level}"
-        )
-    if info.voxel_size_zyx_nm is None:
+    if voxel is None:
         reason = next((w for w in info.warnings if "size" in w), "none stated")
         raise UnitError(
             f"{info.path}: expected a voxel size with a unit; found none ({reason}); "
             "pass the voxel size in nm (z,y,x): --voxel-size Z,Y,X"
         )
-    return info.voxel_size_zyx_nm
-
-
-def _origin(found: Found, voxel: Triple) -> Triple:
-    if found.info.voxel_size_zyx_nm is not None:
-        return found.info.origin_zyx_nm
+    if info.voxel_size_zyx_nm is not None:
+        return voxel, info.origin_zyx_nm
     z, y, x = (n * v for n, v in zip(found.origin_in_voxels_zyx, voxel, strict=True))
-    return z, y, x
+    return voxel, (z, y, x)
+
+
+def _placing_of_level(finest: Found, level: VolumeInfo, given: Triple) -> tuple[Triple, Triple]:
+    """Scale a voxel size given for the finest level to a coarser one of block means."""
+    _, origin = _placing(finest, given)
+    fine, coarse = finest.info.voxel_size_zyx_nm, level.voxel_size_zyx_nm
+    if fine is not None and coarse is not None:
+        factors = [c / f for c, f in zip(coarse, fine, strict=True)]
+    else:
+        pairs = zip(finest.info.shape_zyx, level.shape_zyx, strict=True)
+        factors = [float(round(a / b)) for a, b in pairs]
+    z, y, x = (v * f for v, f in zip(given, factors, strict=True))
+    oz, oy, ox = (o + (f - 1) / 2 * v for o, f, v in zip(origin, factors, given, strict=True))
+    return (z, y, x), (oz, oy, ox)
 
 
 class _ChannelView:
