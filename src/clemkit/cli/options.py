@@ -83,5 +83,6 @@ def parse_choice(text: str, flag: str, choices: tuple[str, ...]) -> str:
         It is not.
     """
     if text not in choices:
-        raise ArgumentError(f"{flag}: expected {' or '.join(choices)}; found {text!r}")
+        listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise ArgumentError(f"{flag}: expected {listed}; found {text!r}")
     return text
