@@ -238,10 +238,10 @@ def make_clem_phantom(spec: PhantomSpec) -> ClemPhantom:
     )
     camera = Camera(peak_photons=spec.peak_photons, bleaching_fraction=spec.bleaching_fraction)
     visible = mitochondria.near(low, high, 3000.0)
-    mito_light = tube_emitters(lm_rng, visible, brightness, 250.0)
+    mito_light = tube_emitters(lm_rng, visible, brightness, 170.0)
     glow = cytosol_emitters(lm_rng, cells, wanted, 20000)
     glow = (glow[0], glow[1] * 0.06 * mito_light[1].sum() / glow[1].sum())
-    nuclear = nuclear_emitters(lm_rng, cells, wanted, 50000)
+    nuclear = nuclear_emitters(lm_rng, cells, wanted, 35000)
     envelope = envelope_points(lm_rng, cells, wanted, 10000)
     er_light = tube_emitters(
         lm_rng, reticulum.near(low, high, 3000.0), np.ones(int(reticulum.objects.max()) + 1), 25.0
