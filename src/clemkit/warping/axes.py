@@ -26,12 +26,12 @@ def axis_nodes(n: int, step: int, breaks: tuple[float, ...] = ()) -> FloatArray:
     """Return node positions from voxel 0 to ``n - 1``.
 
     Each stretch between breaks is cut into an even number of equal cells (a power of two) of at
-    most *step* voxels, so that every second node makes the lattice of twice the step; with step 1
+    most *step* voxels, so that every second node makes the lattice of twice the step; with step 0
     every voxel is a node and breaks do not matter.
     """
     if n == 1:
         return np.zeros(1)
-    if step == 1:
+    if step == 0:
         return np.arange(n, dtype=np.float64)
     ends = (0.0, *breaks, float(n - 1))
     pieces = []

@@ -38,7 +38,10 @@ def knot_planes(
 
 
 def first_step(pull_back: Transform, output_grid: Grid) -> int:
-    """Return the coarsest step, output voxels, that cannot pass over a knot unseen."""
+    """Return the coarsest step, output voxels, that cannot pass over a knot unseen.
+
+    0 where only single voxels can: the lattice is then evaluated at each.
+    """
     step = COARSEST
     planes = knot_planes(pull_back, output_grid)
     # least distance in the output per distance in the part's own space
@@ -56,8 +59,8 @@ def first_step(pull_back: Transform, output_grid: Grid) -> int:
         voxel = np.array(output_grid.voxel_size_zyx_nm)
         # after an affine the axes mix: compare with every voxel edge
         voxel = voxel[bends] if number == 0 else np.full(len(distance), voxel.max())
-        while step > 1 and np.any(distance / voxel < step):
-            step //= 2
+        while step and np.any(distance / voxel < step):
+            step = step // 2 if step > 2 else 0
     return step
 
 

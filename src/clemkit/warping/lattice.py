@@ -181,7 +181,7 @@ class TiledMap:
             axes = _axes(box.shape, step, breaks)
             positions = self._evaluate(box, axes)
             known = np.isfinite(positions).all(axis=0)
-            if step == 1 or not known.any():
+            if step == 0 or not known.any():
                 error = 0.0
                 break
             if known.all():
@@ -191,7 +191,7 @@ class TiledMap:
                     known = np.ones(positions.shape[1:], dtype=bool)
                     break
             # else a border of the transform's domain: resolve it voxel by voxel
-            step //= 2
+            step = step // 2 if step > 2 else 0
         positions[:, ~known] = np.nan
         base = np.zeros(3, dtype=np.int64)
         if known.any():
@@ -221,7 +221,7 @@ class TiledMap:
         if cubic > tolerance / 2:
             return None
         # the cubic stands for the map; find the widest linear cells that follow it
-        while step > 2:
+        while step >= 2:
             finer = _axes(shape, step // 2, [np.zeros(0)] * 3)
             smooth = _resample(positions, axes, finer, 4)
             outer = (finer[0][::2], finer[1][::2], finer[2][::2])
@@ -230,7 +230,7 @@ class TiledMap:
             if linear <= tolerance / 2:
                 return kept, outer, cubic + linear
             step //= 2
-        exact = _axes(shape, 1, [np.zeros(0)] * 3)
+        exact = _axes(shape, 0, [np.zeros(0)] * 3)
         return _resample(positions, axes, exact, 4), exact, cubic
 
     def _evaluate(self, box: Box, axes: _Nodes) -> FloatArray:
