@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clemkit.geometry import Grid, Space
     from clemkit.landmarks import LandmarkPairs, LandmarkSet
     from clemkit.registration import RegistrationResult
+    from clemkit.registration.landmark_fit import register_landmarks
     from clemkit.transforms import (
         Affine,
         BSpline,
@@ -37,6 +38,7 @@ __all__ = [
     "compose",
     "numerical_inverse",
     "open_volume",
+    "register_landmarks",
     "write_ome_zarr",
 ]
 
@@ -56,6 +58,7 @@ _HOME = {
     "compose": "clemkit.transforms",
     "numerical_inverse": "clemkit.transforms",
     "open_volume": "clemkit.volumes",
+    "register_landmarks": "clemkit.registration.landmark_fit",
     "write_ome_zarr": "clemkit.volumes",
 }
 

@@ -89,7 +89,7 @@ def warp(
                 overwrite=overwrite,
                 dry_run=dry_run,
             )
-        else:
+        elif volume is not None:
             with terminal.progress() as progress:
                 found = warp_volume_file(
                     registration,
