@@ -68,7 +68,7 @@ docs: install-dev  ## the site in docs/_build/html, warnings as errors
 
 bench: install-dev  ## clocks: run on a quiet machine
 	$(BIN)/python -m pytest -m performance -o addopts="-ra --strict-markers --import-mode=importlib"
-	@set -e; for script in $(wildcard benchmarks/[0-9a-z]*.py); do \
+	@set -e; for script in $(sort $(wildcard benchmarks/*/run.py)); do \
 	  echo "$$script"; $(BIN)/python $$script; done
 
 examples: install  ## every numbered example
