@@ -18,7 +18,8 @@ from clemkit.registration.landmark_spline import chi_median, robust_weights
 
 __all__ = ["Outliers", "RobustFit", "fit_robustly", "starting_weights"]
 
-_LIMIT = 6.0  # in local standard deviations; real landmarks have heavier tails than a normal
+_LIMIT = 8.0  # in local standard deviations; real landmarks have heavier tails than a normal
+_GROSS = 20.0  # beyond it a pair must help its neighbours much to be kept
 _NEIGHBOURS = 10
 _ROUNDS = 5
 _MINIMUM = 8  # fewer landmarks cannot outvote one of them
@@ -141,7 +142,51 @@ def fit_robustly(
         if np.max(np.abs(weights - used)) < 0.03 or np.max(np.abs(weights - before)) < 0.03:
             break  # settled, or swinging between two states
         before = used
+    suspects = mask
+    mask = suspects & ~_helpful(fit, made, source, used, base_weights, severity)
+    # the weights above take steep deformation for noise where there is little noise
+    plain = np.where(mask, base_weights * 1e-4, base_weights)
+    soft = np.where(suspects & ~mask, base_weights, used)
+    options = [(fit(plain), plain)]
+    options.append((made, used) if np.array_equal(soft, used) else (fit(soft), soft))
+    made, used = min(options, key=lambda option: _typical_error(option[0], ~mask))
     return made, Outliers(mask, severity, _swaps(made, target, mask, severity)), used
+
+
+def _helpful(
+    fit: Callable[[FloatArray], RobustFit],
+    made: RobustFit,
+    source: FloatArray,
+    weights: FloatArray,
+    base_weights: FloatArray,
+    severity: FloatArray,
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which suspects predict their neighbours better than no landmark would.
+
+    A wrong pair spoils the leave-one-out errors around it; a good one in a steep place, though
+    badly predicted itself, improves them.
+    """
+    from scipy.spatial import cKDTree
+
+    suspects = severity > _LIMIT
+    helpful = np.zeros(len(source), dtype=bool)
+    trusted = np.flatnonzero(~suspects)
+    if not suspects.any() or len(trusted) < _MINIMUM:
+        return helpful
+    included = fit(np.where(suspects, base_weights, weights))
+    without = np.linalg.norm(made.loo_nm, axis=1)
+    with_all = np.linalg.norm(included.loo_nm, axis=1)
+    rows = np.flatnonzero(suspects)
+    near = trusted[cKDTree(source[trusted]).query(source[rows], k=6)[1]]
+    enough = np.where(severity[rows] > _GROSS, 0.7, 1.0)
+    helpful[rows] = with_all[near].sum(axis=1) < enough * without[near].sum(axis=1)
+    return helpful
+
+
+def _typical_error(made: RobustFit, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+    """Return the mean leave-one-out length without its largest tenth."""
+    length = np.sort(np.linalg.norm(made.loo_nm[kept], axis=1))
+    return float(np.mean(length[: max(1, int(0.9 * len(length)))]))
 
 
 def _standardised(
@@ -162,7 +207,8 @@ def _local_excess(source: FloatArray, ratio: FloatArray, dimension: int) -> Floa
 
     k = min(_NEIGHBOURS, len(source) - 1)
     near = cKDTree(source).query(source, k=k + 1)[1][:, 1:]
-    local = np.median(ratio[near], axis=1) / chi_median(dimension)
+    # below the median, so that several wrong pairs together do not hide each other
+    local = np.quantile(ratio[near], 0.35, axis=1) / (0.83 * chi_median(dimension))
     return np.maximum(local, 1.0)
 
 

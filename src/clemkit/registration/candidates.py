@@ -1,0 +1,169 @@
+"""From poses to one start: affine refinement, deformable comparison, confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clemkit.geometry import FloatArray, Grid
+from clemkit.provenance import Progress, no_progress
+from clemkit.registration.ffd_lattice import FfdLattice
+from clemkit.registration.intensity import gaussian_blur_nm
+from clemkit.registration.matching import coarse_grid, match_affine, match_lattice
+from clemkit.registration.pose_search import Pose
+from clemkit.registration.pull import AffineMap, Pull, resample_to
+
+__all__ = ["Candidate", "compare_candidates", "refine_poses"]
+
+FloatImage = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A pose after refinement.
+
+    Attributes
+    ----------
+    affine : AffineMap
+    sign : int
+        +1 bright structures, -1 dark.
+    correlation : float
+        After the affine; after the deformation once compared.
+    overlap : float
+        Share of the fixed field inside the moving field.
+    strain : (3, 3) array
+        Linear change from the searched pose.
+    lattice, coefficients
+        Coarse deformation, when compared.
+    """
+
+    affine: AffineMap
+    sign: int
+    correlation: float
+    overlap: float
+    strain: FloatArray
+    lattice: FfdLattice | None = None
+    coefficients: FloatArray | None = None
+
+    @property
+    def score(self) -> float:
+        """Correlation discounted for partial overlap."""
+        return self.correlation * float(np.sqrt(min(self.overlap, 1.0)))
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether the affine contains a reflection."""
+        return bool(np.linalg.det(self.affine.linear) < 0)
+
+
+def refine_poses(
+    poses: list[Pose],
+    moving: FloatImage,
+    moving_grid: Grid,
+    template: FloatImage,
+    template_grid: Grid,
+    *,
+    blurs_nm: tuple[float, ...],
+    keep: tuple[int, ...],
+    progress: Progress = no_progress,
+) -> list[Candidate]:
+    """Refine poses by affine Gauss-Newton at falling blur, keeping fewer each time.
+
+    Parameters
+    ----------
+    poses : list of Pose
+    moving, template : float32 arrays
+        Locally normalised images, unblurred.
+    blurs_nm : tuple of float
+        Gaussian blur per round.
+    keep : tuple of int
+        Candidates kept after each round.
+
+    Returns
+    -------
+    list of Candidate
+        Best first.
+    """
+    current = [
+        Candidate(AffineMap(p.linear, p.translation_zyx_nm), p.sign, p.score, 1.0, np.zeros((3, 3)))
+        for p in poses
+    ]
+    corners = template_grid.corners()
+    for number, (blur, count) in enumerate(zip(blurs_nm, keep, strict=True)):
+        grid = coarse_grid(template_grid, max(0.8 * blur, template_grid.voxel_size_zyx_nm[1]))
+        image = gaussian_blur_nm(moving, blur, moving_grid.voxel_size_zyx_nm)
+        blurred = gaussian_blur_nm(template, blur, template_grid.voxel_size_zyx_nm)
+        work = resample_to(blurred, template_grid, grid)
+        voxels = float(np.prod(np.maximum(2.5 * blur / np.array(grid.voxel_size_zyx_nm), 1.0)))
+        refined: list[Candidate] = []
+        for index, c in enumerate(current):
+            affine, match, strain = match_affine(
+                Pull(c.sign * image, moving_grid, grid, c.affine),
+                work,
+                iterations=12,
+                strain=c.strain,
+                correlation_volume=voxels,
+                step_limit_nm=1.5 * blur,
+            )
+            refined.append(Candidate(affine, c.sign, match.correlation, match.overlap, strain))
+            done = (number + (index + 1) / len(current)) / len(blurs_nm)
+            best = max(r.score for r in refined)
+            progress("candidate poses", done, f"best correlation {best:.2f}")
+        refined.sort(key=lambda r: -r.score)
+        current = []
+        for c in refined:
+            mapped = c.affine.apply(corners)
+            near = [
+                np.sqrt(((mapped - k.affine.apply(corners)) ** 2).sum(1).mean()) < 3 * blur
+                for k in current
+            ]
+            if not any(near):
+                current.append(c)
+            if len(current) == count:
+                break
+    return current
+
+
+def compare_candidates(
+    candidates: list[Candidate],
+    moving: FloatImage,
+    moving_grid: Grid,
+    template: FloatImage,
+    template_grid: Grid,
+    *,
+    blur_nm: float,
+    spacing_nm: float,
+    stiffness: float,
+    progress: Progress = no_progress,
+) -> list[Candidate]:
+    """Give every candidate the same coarse deformation and sort by correlation."""
+    grid = coarse_grid(template_grid, max(0.8 * blur_nm, template_grid.voxel_size_zyx_nm[1]))
+    image = gaussian_blur_nm(moving, blur_nm, moving_grid.voxel_size_zyx_nm)
+    blurred = gaussian_blur_nm(template, blur_nm, template_grid.voxel_size_zyx_nm)
+    work = resample_to(blurred, template_grid, grid)
+    lattice = FfdLattice(
+        grid=grid, spacing_zyx_nm=(spacing_nm,) * 3, margin_zyx_nm=(spacing_nm / 4,) * 3
+    )
+    voxels = float(np.prod(np.maximum(2.5 * blur_nm / np.array(grid.voxel_size_zyx_nm), 1.0)))
+    out = []
+    for index, c in enumerate(candidates):
+        coefficients, match = match_lattice(
+            Pull(c.sign * image, moving_grid, grid, c.affine),
+            work,
+            lattice,
+            np.zeros((3, *lattice.shape)),
+            iterations=14,
+            stiffness=stiffness,
+            correlation_volume=voxels,
+            step_limit_nm=1.2 * blur_nm,
+        )
+        out.append(
+            Candidate(
+                c.affine, c.sign, match.correlation, match.overlap, c.strain, lattice, coefficients
+            )
+        )
+        best = max(o.score for o in out)
+        progress("coarse deformation", (index + 1) / len(candidates), f"correlation {best:.2f}")
+    return sorted(out, key=lambda o: -o.score)

@@ -1,0 +1,112 @@
+"""Image preparation for matching: block means, local normalisation, oriented Gaussian blur."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft as sf
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from clemkit.geometry import FloatArray, Grid, Triple
+
+__all__ = ["block_mean", "gaussian_blur_nm", "local_normalise", "oriented_blur", "stabilise"]
+
+FloatImage = NDArray[np.float32]
+
+
+def block_mean(
+    image: NDArray[np.generic], grid: Grid, factor_zyx: tuple[int, int, int]
+) -> tuple[FloatImage, Grid]:
+    """Average whole blocks; the last incomplete block is averaged over what it has.
+
+    Parameters
+    ----------
+    image : (Z, Y, X) array
+    grid : Grid
+        Grid of *image*.
+    factor_zyx : tuple of int
+
+    Returns
+    -------
+    image, grid
+        Float32 block means and their grid.
+    """
+    if factor_zyx == (1, 1, 1):
+        return np.asarray(image, dtype=np.float32), grid
+    out = np.asarray(image, dtype=np.float32)
+    for axis, f in enumerate(factor_zyx):
+        if f == 1:
+            continue
+        n = out.shape[axis]
+        starts = np.arange(0, n, f)
+        sums = np.add.reduceat(out, starts, axis=axis)
+        counts = np.minimum(starts + f, n) - starts
+        shape = [1, 1, 1]
+        shape[axis] = len(starts)
+        out = sums / counts.reshape(shape).astype(np.float32)
+    return out, grid.downsample(factor_zyx)
+
+
+def gaussian_blur_nm(
+    image: FloatImage, sigma_nm: float | Triple, voxel_zyx_nm: Triple
+) -> FloatImage:
+    """Blur with a Gaussian given in nanometres; axes with one voxel stay as they are."""
+    sigma = np.broadcast_to(np.asarray(sigma_nm, dtype=float), 3) / np.array(voxel_zyx_nm)
+    sigma = np.where(np.array(image.shape) > 1, sigma, 0.0)
+    return np.asarray(ndi.gaussian_filter(image, sigma, mode="nearest"), dtype=np.float32)
+
+
+def stabilise(image: FloatImage) -> FloatImage:
+    """Return the square root above the background, which evens out photon noise.
+
+    The background is the second percentile of the image; negative values become zero.
+    """
+    low, mid = np.percentile(image, [2.0, 50.0])
+    spread = max(float(mid - low), 1e-3 * float(np.ptp(image)), 1e-12)
+    return np.sqrt(np.maximum(image - low, 0.0) + 0.1 * spread).astype(np.float32)
+
+
+def local_normalise(
+    image: FloatImage, voxel_zyx_nm: Triple, scale_nm: float, floor: float = 0.3
+) -> FloatImage:
+    """Remove slow changes of brightness and contrast.
+
+    The image minus its Gaussian mean at *scale_nm*, over the local root mean square at twice
+    that scale plus *floor* times its median.
+    """
+    high = image - gaussian_blur_nm(image, scale_nm, voxel_zyx_nm)
+    local = np.sqrt(np.maximum(gaussian_blur_nm(high * high, 2 * scale_nm, voxel_zyx_nm), 0.0))
+    base = floor * float(np.median(local)) + 1e-6 * float(local.max()) + 1e-30
+    return (high / (local + base)).astype(np.float32)
+
+
+def oriented_blur(image: FloatImage, covariance_vox: FloatArray) -> FloatImage:
+    """Blur with a Gaussian of any covariance, zero beyond the edges.
+
+    Parameters
+    ----------
+    image : (Z, Y, X) float32 array
+    covariance_vox : (3, 3) array
+        Covariance of the kernel in voxels squared, z-y-x.
+    """
+    cov = covariance_vox.copy()
+    for axis in range(3):
+        if image.shape[axis] == 1:
+            cov[axis, :] = cov[:, axis] = 0.0
+    pad = np.ceil(3 * np.sqrt(np.diag(cov))).astype(int)
+    shape = [sf.next_fast_len(int(n + p), True) for n, p in zip(image.shape, pad, strict=True)]
+    spectrum = sf.rfftn(image, shape)
+    w = (
+        (2 * np.pi * sf.fftfreq(shape[0])).astype(np.float32)[:, None, None],
+        (2 * np.pi * sf.fftfreq(shape[1])).astype(np.float32)[None, :, None],
+        (2 * np.pi * sf.rfftfreq(shape[2])).astype(np.float32)[None, None, :],
+    )
+    exponent = np.zeros(spectrum.shape, dtype=np.float32)
+    for i in range(3):
+        for j in range(i, 3):
+            factor = cov[i, j] * (1.0 if i == j else 2.0)
+            if factor != 0:
+                exponent += np.float32(factor) * w[i] * w[j]
+    spectrum *= np.exp(np.float32(-0.5) * exponent)
+    z, y, x = image.shape
+    return np.asarray(sf.irfftn(spectrum, shape)[:z, :y, :x], dtype=np.float32)

@@ -1,0 +1,238 @@
+"""Finding the start: tiers of pose search until one pose stands out, or all have been tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clemkit.geometry import FloatArray, Grid
+from clemkit.provenance import Progress, no_progress
+from clemkit.registration.candidates import Candidate, compare_candidates, refine_poses
+from clemkit.registration.features import FixedFeatures, MovingFeatures
+from clemkit.registration.intensity import gaussian_blur_nm
+from clemkit.registration.matching import coarse_grid
+from clemkit.registration.pose_search import Pose, search_pose
+from clemkit.registration.pull import resample_to
+from clemkit.registration.rotations import optical_axis_rotations, uniform_rotations
+from clemkit.registration.settings import Settings
+
+__all__ = ["SearchOutcome", "find_start", "prior_stiffness", "search_voxel_nm"]
+
+FloatImage = NDArray[np.float32]
+CONVINCING = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchOutcome:
+    """The start and how sure it is.
+
+    Attributes
+    ----------
+    best : Candidate
+    confidence : float
+        0 to 1, from the margin between the best and the best different pose.
+    ranked : tuple of Candidate
+        Distinct candidates, best first.
+    tiers : tuple of str
+        Which searches were run.
+    """
+
+    best: Candidate
+    confidence: float
+    ranked: tuple[Candidate, ...]
+    tiers: tuple[str, ...]
+
+
+def search_voxel_nm(fixed: FixedFeatures, moving_grid: Grid, settings: Settings) -> float:
+    """Return the voxel size of the pose search.
+
+    About 3.3 structure radii, but so that the fixed field has 22 to 64 voxels along its longest
+    edge and the moving volume at most 192.
+    """
+    if settings.search_voxel_nm is not None:
+        return settings.search_voxel_nm
+    longest = float(fixed.grid.extent_zyx_nm.max())
+    wanted = float(np.clip(3.3 * fixed.radius_nm, longest / 64, longest / 22))
+    return max(wanted, float(moving_grid.extent_zyx_nm.max()) / 192)
+
+
+def prior_stiffness(grid: Grid, size: int, strain: float = 0.03) -> float:
+    """Return a bending weight for a deformation that is *strain* of the field.
+
+    One over the bending energy per unknown of a wave of that amplitude with half the field as its
+    wavelength.
+    """
+    extent = grid.extent_zyx_nm / 1000.0
+    flat = np.array(grid.shape_zyx) == 1
+    longest = float(extent.max())
+    volume = float(np.prod(np.where(flat, 1.0, extent)))
+    amplitude = strain * longest * 1000.0
+    curvature = amplitude * (2 * np.pi / (longest / 2)) ** 2
+    return (size / 3) / (3 * volume * curvature**2)
+
+
+def find_start(
+    fixed: FixedFeatures,
+    moving: MovingFeatures,
+    *,
+    blur_zyx_nm: FloatArray,
+    settings: Settings,
+    expected_scale: float,
+    both_signs: bool,
+    try_everything: bool,
+    stop_early: bool = False,
+    progress: Progress = no_progress,
+) -> SearchOutcome | None:
+    """Search tiers of poses until one is convincing.
+
+    Parameters
+    ----------
+    fixed, moving : features
+    blur_zyx_nm : (3,) array
+        Blur of the moving image.
+    settings : Settings
+    expected_scale : float
+    both_signs : bool
+        Whether structures may be dark in the moving image.
+    try_everything : bool
+        Whether all rotations are tried when the optical-axis search does not convince.
+    stop_early : bool
+        Whether to stop after the first tier, since another channel already convinces.
+
+    Returns
+    -------
+    SearchOutcome or None
+        None when there was nothing to correlate.
+    """
+    voxel = search_voxel_nm(fixed, moving.grid, settings)
+    blur = voxel / 2
+    template, template_grid = fixed.template(max(voxel / 4, 1e-9), blur_zyx_nm)
+    coarse = coarse_grid(moving.grid, voxel)
+    image = resample_to(
+        gaussian_blur_nm(moving.image, blur, moving.grid.voxel_size_zyx_nm), moving.grid, coarse
+    )
+    soft = gaussian_blur_nm(template, blur, template_grid.voxel_size_zyx_nm)
+    span = sorted(template_grid.extent_zyx_nm)[-1]
+    step = float(np.clip(2 * 1.55 * voxel / span, np.deg2rad(4), np.deg2rad(14)))
+    tilt = float(np.clip(1.25 * step, np.deg2rad(6), np.deg2rad(14)))
+    flat = min(template_grid.shape_zyx) == 1
+    max_tilt = 0.0 if flat else np.deg2rad(settings.max_tilt_deg)
+    near = optical_axis_rotations(step, tilt, min(tilt, max_tilt) + 1e-6)
+    wide = optical_axis_rotations(step, tilt, max_tilt + 1e-6)
+    tiers: list[tuple[str, list[FloatArray]]] = [
+        ("optical axis", [expected_scale * r for r in near]),
+        (
+            "optical axis, tilts and scales",
+            [s * expected_scale * r for s in (0.88, 1.0, 1.14) for r in wide],
+        ),
+    ]
+    if try_everything and not flat:
+        count = int(np.clip(8 * np.pi**2 / (1.3 * step) ** 3, 600, 5000))
+        tiers.append(("all rotations", [expected_scale * r for r in uniform_rotations(count)]))
+    if settings.any_orientation and not flat:
+        tiers = tiers[2:] or tiers
+    pool: list[Pose] = []
+    done: list[str] = []
+    outcome: SearchOutcome | None = None
+    for name, linears in tiers:
+        pool += search_pose(
+            image,
+            coarse,
+            soft,
+            template_grid,
+            linears,
+            minimum_overlap=settings.minimum_overlap,
+            mirrored=True,
+            both_signs=both_signs,
+            keep=60,
+            stage=f"pose search ({name})",
+            progress=progress,
+        )
+        done.append(name)
+        if not pool:
+            continue
+        pool.sort(key=lambda p: -p.score)
+        outcome = _choose(
+            pool, moving, template, template_grid, blur, settings, tuple(done), progress
+        )
+        if stop_early or (outcome is not None and outcome.confidence >= CONVINCING):
+            break
+    return outcome
+
+
+def _choose(
+    pool: list[Pose],
+    moving: MovingFeatures,
+    template: FloatImage,
+    template_grid: Grid,
+    blur: float,
+    settings: Settings,
+    tiers: tuple[str, ...],
+    progress: Progress,
+) -> SearchOutcome | None:
+    refined = refine_poses(
+        pool[:32],
+        moving.image,
+        moving.grid,
+        template,
+        template_grid,
+        blurs_nm=(blur, 0.7 * blur),
+        keep=(14, 14),
+        progress=progress,
+    )
+    refined = [c for c in refined if c.overlap > 0.7 * settings.minimum_overlap]
+    if not refined:
+        return None
+    longest = float(template_grid.extent_zyx_nm.max())
+    refined = _spread(refined, template_grid, settings.candidates)
+    spacing = longest / 2.5
+    probe = 3 * int(np.prod(np.maximum(template_grid.extent_zyx_nm / spacing, 0) + 3))
+    ranked = compare_candidates(
+        refined,
+        moving.image,
+        moving.grid,
+        template,
+        template_grid,
+        blur_nm=0.75 * blur,
+        spacing_nm=spacing,
+        stiffness=prior_stiffness(template_grid, probe),
+        progress=progress,
+    )
+    return SearchOutcome(ranked[0], pose_confidence(ranked, template_grid), tuple(ranked), tiers)
+
+
+def _same_place(a: Candidate, b: Candidate, grid: Grid) -> bool:
+    """Return whether two poses are within reach of one deformation: a fifth of the field."""
+    corners = grid.corners()
+    distance = np.sqrt(((a.affine.apply(corners) - b.affine.apply(corners)) ** 2).sum(1).mean())
+    return bool(distance < 0.2 * grid.extent_zyx_nm.max() * abs(_scale(a)))
+
+
+def _scale(c: Candidate) -> float:
+    return float(np.cbrt(np.linalg.det(c.affine.linear)))
+
+
+def _spread(refined: list[Candidate], grid: Grid, count: int) -> list[Candidate]:
+    """Return the best poses of the best place, and the best of other places."""
+    here = [c for c in refined if _same_place(c, refined[0], grid)]
+    elsewhere: list[Candidate] = []
+    for c in refined:
+        if not any(_same_place(c, k, grid) for k in (refined[0], *elsewhere)):
+            elsewhere.append(c)
+    return here[:2] + elsewhere[: max(count - 1, 1)]
+
+
+def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
+    """Return 0 to 1 from the relative margin between the best and the best different pose.
+
+    The margin is ``(best - second) / best`` of the correlation after the same coarse deformation.
+    A correlation below 0.15 is no evidence at all.
+    """
+    best = ranked[0].score
+    others = [c.score for c in ranked[1:] if not _same_place(c, ranked[0], grid)]
+    if best <= 0.15:
+        return 0.0
+    margin = (best - max(max(others, default=0.0), 0.0)) / best
+    return float(min(np.clip((margin - 0.05) / 0.30, 0.0, 1.0), np.clip((best - 0.15) / 0.2, 0, 1)))
