@@ -71,7 +71,7 @@ def _writer(rows: FloatArray):  # type: ignore[no-untyped-def]  # a closure for 
 def _normals(corners: FloatArray) -> FloatArray:
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(cross, axis=1, keepdims=True)
-    return np.asarray(cross / np.where(length > 0, length, 1.0))
+    return np.asarray(cross / np.where(length > 0, length, 1.0) + 0.0)  # no negative zero
 
 
 def _is_binary(data: bytes) -> bool:

@@ -193,13 +193,19 @@ def test_wrong_and_swapped_pairs_are_found_by_name(rng) -> None:
     assert any("'p11'" in warning for warning in result.warnings)
 
 
-def test_no_good_landmark_of_a_strongly_deformed_set_is_thrown_away(rng) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_good_landmarks_of_a_strongly_deformed_set_are_kept(seed) -> None:
+    rng = np.random.default_rng(seed)
     fixed = rng.uniform(0, 1, (200, 3)) * EXTENT
     moving = bend(fixed, 12e3)
-    corner = np.all(fixed > 0.6 * EXTENT, axis=1)  # a steep bump in one corner only
-    moving[corner] += 15e3 * np.sin(fixed[corner] / 15e3)
+    # a steep bump in one corner only
+    distance = np.linalg.norm(fixed - 0.8 * EXTENT, axis=1)
+    moving += 18e3 * np.exp(-((distance / 22e3) ** 2))[:, None]
     result = register_landmarks(pairs_of(fixed, moving + rng.normal(size=(200, 3)) * 50))
-    assert result.details["outlier_ids"] == []
+    # the noise is 0.3 % of the bump, which ten landmarks sample: one in 100 may look wrong
+    assert len(result.details["outlier_ids"]) <= 2
+    near = result.fixed_to_moving.apply_points(fixed)[distance < 15e3]
+    assert np.median(np.linalg.norm(near - moving[distance < 15e3], axis=1)) < 1500
 
 
 @settings(max_examples=15, deadline=None)

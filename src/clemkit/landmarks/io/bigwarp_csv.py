@@ -61,12 +61,14 @@ def read_bigwarp_csv(
     if rows[0][1][1:2] and rows[0][1][1].lower() not in _ACTIVE:
         rows = rows[1:]  # a header
     names, moving, fixed, inactive = [], [], [], 0
+    width = len(rows[0][1]) if rows else 0
     for line, cells in rows:
-        if len(cells) not in _LAYOUTS or cells[1].lower() not in _ACTIVE:
+        if len(cells) not in _LAYOUTS or len(cells) != width or cells[1].lower() not in _ACTIVE:
             raise FormatError(
                 path,
                 f"line {line}: expected name, true or false, then moving and fixed coordinates "
-                f"(8 columns, or 6 in 2D); found {len(cells)} columns: {cells[:3]}",
+                f"(8 columns, or 6 in 2D) as in the rows before; "
+                f"found {len(cells)} columns: {cells[:3]}",
             )
         start, size = _LAYOUTS[len(cells)]
         if not _ACTIVE[cells[1].lower()]:
