@@ -9,8 +9,8 @@ from clemkit.transforms import Affine, BSpline, Chain, DisplacementField, Identi
 
 __all__ = ["COARSEST", "first_step", "knot_planes"]
 
-COARSEST = 16
-"""Step of the coarsest lattice, output voxels: at most 125 positions for 262,144 voxels."""
+COARSEST = 8
+"""Step of the coarsest lattice, output voxels: 729 positions for 262,144 voxels."""
 
 
 def knot_planes(

@@ -2,7 +2,8 @@
 
 The output is cut into fixed tiles of 64³ voxels, counted from its first voxel whatever the chunks
 are. Per tile the map is sampled on a lattice that is refined until it reproduces itself within the
-tolerance. A tile is always evaluated whole and in the same pieces, so the lattice is the same for
+tolerance; where it bends sharply, only the cubes of 32, 16 or 8 voxels around the bend are. A tile
+is always evaluated whole and in the same pieces, so the lattice is the same for
 every chunking and every worker, also for transforms whose rounding depends on the batch.
 
 Two things keep the lattice coarse. A displacement field that is applied first is linear between
@@ -30,6 +31,7 @@ __all__ = ["TILE", "TileMap", "TiledMap"]
 TILE = 64
 """Edge of a tile, output voxels."""
 
+_CELLS = 8  # cells along the edge of a tile, and of the smaller cubes it is cut into
 _PIECE = 16384  # positions per call of a transform: bounds its temporary memory
 _FAR = 1e6  # voxels beyond the input after which positions are clamped: keeps float32 exact enough
 _CACHE_BYTES = 64 << 20
@@ -40,12 +42,12 @@ _Nodes = tuple[FloatArray, FloatArray, FloatArray]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileMap:
-    """The map over one tile.
+    """The map over one tile, or over a part of it.
 
     Attributes
     ----------
     box : Box
-        The tile in the output.
+        What it covers in the output.
     tables : Tables
         Where each voxel lies between the nodes.
     base_zyx : (3,) int array
@@ -144,17 +146,25 @@ class TiledMap:
         self.tolerance_voxels = float(tolerance_voxels)
         self._knots = knot_planes(pull_back, output_grid)
         self._first_step = first_step(pull_back, output_grid)
-        self._cache: dict[_Shape, TileMap] = {}
+        self._cache: dict[_Shape, tuple[TileMap, ...]] = {}
         self._cached_bytes = 0
         self._lock = threading.Lock()
 
     def tiles(self, box: Box) -> list[TileMap]:
-        """Return the tiles that meet *box*, in C order."""
+        """Return the maps that meet *box*, in canonical order; where none is, no input is seen."""
         spans = [range(a // TILE, -(-b // TILE)) for a, b in zip(box.start, box.stop, strict=True)]
-        return [self.tile((z, y, x)) for z, y, x in product(*spans)]
+        return [
+            leaf
+            for z, y, x in product(*spans)
+            for leaf in self.tile((z, y, x))
+            if _overlap(leaf.box, box)
+        ]
 
-    def tile(self, index: _Shape) -> TileMap:
-        """Return one tile by its place among the tiles."""
+    def tile(self, index: _Shape) -> tuple[TileMap, ...]:
+        """Return the disjoint maps that cover one tile, given its place among the tiles.
+
+        One where the map is smooth; smaller ones around bends. Parts that see no input are absent.
+        """
         with self._lock:
             found = self._cache.get(index)
         if found is not None:
@@ -163,61 +173,88 @@ class TiledMap:
         with self._lock:
             if index not in self._cache:
                 self._cache[index] = made
-                self._cached_bytes += made.nodes.nbytes
+                self._cached_bytes += _nbytes(made)
             while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:
                 oldest = next(iter(self._cache))
-                self._cached_bytes -= self._cache.pop(oldest).nodes.nbytes
+                self._cached_bytes -= _nbytes(self._cache.pop(oldest))
         return made
 
-    def _make(self, index: _Shape) -> TileMap:
+    def _make(self, index: _Shape) -> tuple[TileMap, ...]:
         z, y, x = (i * TILE for i in index)
         box = Box((z, y, x), (z + TILE, y + TILE, x + TILE)).clip(self.output_grid.shape_zyx)
-        breaks = [
+        leaves: list[TileMap] = []
+        pending, edge = [box], TILE
+        while pending:
+            step = min(edge // _CELLS, self._first_step)
+            if edge < 2 * _CELLS:
+                step = 0  # the last resort: each voxel
+            all_axes = [_axes(part.shape, step, self._breaks(part)) for part in pending]
+            refused = []
+            evaluated = self._evaluate(pending, all_axes)
+            for part, axes, positions in zip(pending, all_axes, evaluated, strict=True):
+                leaf = self._leaf(part, axes, positions, step)
+                if leaf is None:
+                    refused.append(part)
+                elif leaf.nodes.size:
+                    leaves.append(leaf)
+            edge //= 2
+            pending = [piece for part in refused for piece in _split(part, edge)]
+        return tuple(sorted(leaves, key=lambda leaf: leaf.box.start))
+
+    def _breaks(self, box: Box) -> list[FloatArray]:
+        return [
             knots[(knots > a) & (knots < b - 1)] - a
             for knots, a, b in zip(self._knots, box.start, box.stop, strict=True)
         ]
-        step = self._first_step
-        while True:
-            axes = _axes(box.shape, step, breaks)
-            positions = self._evaluate(box, axes)
-            known = np.isfinite(positions).all(axis=0)
-            if step == 0 or not known.any():
-                error = 0.0
-                break
-            if known.all():
-                accepted = self._accept(positions, axes, box.shape, step)
-                if accepted is not None:
-                    positions, axes, error = accepted
-                    known = np.ones(positions.shape[1:], dtype=bool)
-                    break
-            # else a border of the transform's domain: resolve it voxel by voxel
-            step = step // 2 if step > 2 else 0
-        positions[:, ~known] = np.nan
-        base = np.zeros(3, dtype=np.int64)
-        if known.any():
+
+    def _leaf(self, box: Box, axes: _Nodes, positions: FloatArray, step: int) -> TileMap | None:
+        """Return the map over a box, without nodes if it sees no input; None to refine it."""
+        known = np.isfinite(positions).all(axis=0)
+        error = 0.0
+        nowhere = not known.any()
+        if step and not nowhere:
+            if not known.all():
+                return None  # a border of the transform's domain
+            coarse = (axes[0][::2], axes[1][::2], axes[2][::2])
+            linear = _resample(positions[:, ::2, ::2, ::2], coarse, axes, 2)
+            error = _distance(linear, positions)
+            nowhere = self._misses_input(positions, error)
+            if not nowhere and error > self.tolerance_voxels:
+                smooth = self._smooth(positions, axes, box.shape, step)
+                if smooth is None:
+                    return None
+                positions, axes, error = smooth
+                known = np.ones(positions.shape[1:], dtype=bool)
+        if nowhere:
+            positions, error = positions[:, :0], 0.0
+            base = np.zeros(3, dtype=np.int64)
+        else:
+            positions[:, ~known] = np.nan
             base = np.floor(np.nanmin(positions, axis=(1, 2, 3))).astype(np.int64) - 1
-        nodes = (positions - base[:, None, None, None]).astype(np.float32)
         return TileMap(
             box=box,
             tables=axis_weights(box.shape, axes),
             base_zyx=base,
-            nodes=nodes,
+            nodes=(positions - base[:, None, None, None]).astype(np.float32),
             error_voxels=error,
         )
 
-    def _accept(
+    def _misses_input(self, positions: FloatArray, error: float) -> bool:
+        """Whether positions, and what may bulge out between them, all lie outside the input."""
+        margin = 2 * error + 1
+        low = positions.min(axis=(1, 2, 3)) - margin
+        high = positions.max(axis=(1, 2, 3)) + margin
+        return bool(np.any(high < -0.5) or np.any(low > np.array(self.input_grid.shape_zyx) - 0.5))
+
+    def _smooth(
         self, positions: FloatArray, axes: _Nodes, shape: _Shape, step: int
     ) -> tuple[FloatArray, _Nodes, float] | None:
-        """Return a lattice within the tolerance, its axes and its error, or None to refine."""
-        tolerance = self.tolerance_voxels
-        coarse = (axes[0][::2], axes[1][::2], axes[2][::2])
-        kept = positions[:, ::2, ::2, ::2]
-        linear = _distance(_resample(kept, coarse, axes, 2), positions)
-        if linear <= tolerance:
-            return positions, axes, linear
+        """Refine by a cubic if that follows the map; return nodes, their axes and the error."""
         if any(len(k) for k in self._knots):
             return None  # kinked: a cubic would overshoot
-        cubic = _distance(_resample(kept, coarse, axes, 4), positions)
+        tolerance = self.tolerance_voxels
+        coarse = (axes[0][::2], axes[1][::2], axes[2][::2])
+        cubic = _distance(_resample(positions[:, ::2, ::2, ::2], coarse, axes, 4), positions)
         if cubic > tolerance / 2:
             return None
         # the cubic stands for the map; find the widest linear cells that follow it
@@ -233,12 +270,15 @@ class TiledMap:
         exact = _axes(shape, 0, [np.zeros(0)] * 3)
         return _resample(positions, axes, exact, 4), exact, cubic
 
-    def _evaluate(self, box: Box, axes: _Nodes) -> FloatArray:
+    def _evaluate(self, boxes: list[Box], all_axes: list[_Nodes]) -> list[FloatArray]:
+        """Map the nodes of several boxes; together, since many transforms like long batches."""
         from clemkit.transforms.io.checked_points import map_checked
 
-        moved = [nodes + a for nodes, a in zip(axes, box.start, strict=True)]
-        shape = tuple(len(a) for a in axes)
-        index = np.stack(np.meshgrid(*moved, indexing="ij"), axis=-1).reshape(-1, 3)
+        grids = []
+        for box, axes in zip(boxes, all_axes, strict=True):
+            moved = [nodes + a for nodes, a in zip(axes, box.start, strict=True)]
+            grids.append(np.stack(np.meshgrid(*moved, indexing="ij"), axis=-1).reshape(-1, 3))
+        index = np.concatenate(grids)
         out = np.empty((len(index), 3))
         limit = np.array(self.input_grid.shape_zyx) + _FAR
         for start in range(0, len(index), _PIECE):
@@ -246,7 +286,27 @@ class TiledMap:
             # beyond its domain an inverse is extended, and has no answer only where it has none
             mapped, _ = map_checked(self.pull_back, self.output_grid.to_physical(index[piece]))
             out[piece] = np.clip(self.input_grid.to_index(mapped), -_FAR, limit)
-        return np.ascontiguousarray(out.T).reshape(3, *shape)
+        ends = np.cumsum([len(grid) for grid in grids])[:-1]
+        return [
+            np.ascontiguousarray(part.T).reshape(3, *(len(nodes) for nodes in axes))
+            for part, axes in zip(np.split(out, ends), all_axes, strict=True)
+        ]
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return all(p < s and r < q for p, q, r, s in zip(a.start, a.stop, b.start, b.stop, strict=True))
+
+
+def _split(box: Box, edge: int) -> list[Box]:
+    """Cut a box into cubes of *edge* voxels, counted from the output's first voxel."""
+    spans = [range(a, b, edge) for a, b in zip(box.start, box.stop, strict=True)]
+    return [
+        Box((z, y, x), (z + edge, y + edge, x + edge)).clip(box.stop) for z, y, x in product(*spans)
+    ]
+
+
+def _nbytes(leaves: tuple[TileMap, ...]) -> int:
+    return sum(leaf.nodes.nbytes + 1024 for leaf in leaves) + 1024
 
 
 def _axes(shape: _Shape, step: int, breaks: list[FloatArray]) -> _Nodes:
