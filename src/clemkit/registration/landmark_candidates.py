@@ -105,7 +105,8 @@ def _robustly(
         base_weights=setup.base,
         start=start,
         dimension=setup.dimension,
-        rounds=rounds,
+        # each costs seconds for thousands of landmarks
+        rounds=rounds if len(setup.pairs) < 1500 else min(rounds, 3),
     )
 
 

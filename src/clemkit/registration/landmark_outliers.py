@@ -18,7 +18,7 @@ from clemkit.registration.landmark_spline import chi_median, robust_weights
 
 __all__ = ["Outliers", "RobustFit", "fit_robustly", "starting_weights"]
 
-_LIMIT = 8.0  # in local standard deviations; real landmarks have heavier tails than a normal
+_LIMITS = (7.5, 10.0)  # in local standard deviations; heavy tails need the higher
 _GROSS = 20.0  # beyond it a pair must help its neighbours much to be kept
 _NEIGHBOURS = 10
 _ROUNDS = 5
@@ -136,21 +136,22 @@ def fit_robustly(
         made = fit(used)
         ratio = _standardised(made, base_weights, dimension, floor)
         severity = ratio / _local_excess(source, ratio, dimension)
-        mask = severity > _LIMIT
+        limit = _limit(severity)
+        mask = severity > limit
         weights = base_weights * robust_weights(ratio, dimension)
         weights[mask] = base_weights[mask] * 1e-4  # no say, yet still predicted
         if np.max(np.abs(weights - used)) < 0.03 or np.max(np.abs(weights - before)) < 0.03:
             break  # settled, or swinging between two states
         before = used
     suspects = mask
-    mask = suspects & ~_helpful(fit, made, source, used, base_weights, severity)
+    mask = suspects & ~_helpful(fit, made, source, used, base_weights, severity, suspects)
     # the weights above take steep deformation for noise where there is little noise
     plain = np.where(mask, base_weights * 1e-4, base_weights)
     soft = np.where(suspects & ~mask, base_weights, used)
     options = [(fit(plain), plain)]
     options.append((made, used) if np.array_equal(soft, used) else (fit(soft), soft))
     made, used = min(options, key=lambda option: _typical_error(option[0], ~mask))
-    return made, Outliers(mask, severity, _swaps(made, target, mask, severity)), used
+    return made, Outliers(mask, severity, _swaps(made, target, mask, severity, limit)), used
 
 
 def _helpful(
@@ -160,6 +161,7 @@ def _helpful(
     weights: FloatArray,
     base_weights: FloatArray,
     severity: FloatArray,
+    suspects: np.ndarray[Any, np.dtype[np.bool_]],
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return which suspects predict their neighbours better than no landmark would.
 
@@ -168,7 +170,6 @@ def _helpful(
     """
     from scipy.spatial import cKDTree
 
-    suspects = severity > _LIMIT
     helpful = np.zeros(len(source), dtype=bool)
     trusted = np.flatnonzero(~suspects)
     if not suspects.any() or len(trusted) < _MINIMUM:
@@ -201,6 +202,11 @@ def _standardised(
     return np.asarray(ratio / scale)
 
 
+def _limit(severity: FloatArray) -> float:
+    """Return how severe an outlier is at least: more where the upper quartile is far out."""
+    return float(np.clip(2.5 * np.quantile(severity, 0.75), *_LIMITS))
+
+
 def _local_excess(source: FloatArray, ratio: FloatArray, dimension: int) -> FloatArray:
     """Return how much larger residuals are in each neighbourhood than overall, at least one."""
     from scipy.spatial import cKDTree
@@ -217,6 +223,7 @@ def _swaps(
     target: FloatArray,
     mask: np.ndarray[Any, np.dtype[np.bool_]],
     severity: FloatArray,
+    limit: float,
 ) -> tuple[tuple[int, int], ...]:
     """Return outlier rows whose predictions fit each other's targets much better."""
     rows = [int(row) for row in np.flatnonzero(mask)]
@@ -231,8 +238,8 @@ def _swaps(
             a = float(np.linalg.norm(target[j] - predicted[i]))
             b = float(np.linalg.norm(target[i] - predicted[j]))
             # after the exchange both must be inliers
-            if severity[i] * a < 0.5 * _LIMIT * length[i] and (
-                severity[j] * b < 0.5 * _LIMIT * length[j]
+            if severity[i] * a < 0.5 * limit * length[i] and (
+                severity[j] * b < 0.5 * limit * length[j]
             ):
                 pairs.append((i, j))
                 free -= {i, j}

@@ -202,8 +202,8 @@ def test_good_landmarks_of_a_strongly_deformed_set_are_kept(seed) -> None:
     distance = np.linalg.norm(fixed - 0.8 * EXTENT, axis=1)
     moving += 18e3 * np.exp(-((distance / 22e3) ** 2))[:, None]
     result = register_landmarks(pairs_of(fixed, moving + rng.normal(size=(200, 3)) * 50))
-    # the noise is 0.3 % of the bump, which ten landmarks sample: one in 100 may look wrong
-    assert len(result.details["outlier_ids"]) <= 2
+    # the noise is 0.3 % of the bump, which ten landmarks sample: some at its flank may look wrong
+    assert len(result.details["outlier_ids"]) <= 3
     near = result.fixed_to_moving.apply_points(fixed)[distance < 15e3]
     assert np.median(np.linalg.norm(near - moving[distance < 15e3], axis=1)) < 1500
 
