@@ -124,11 +124,15 @@ class WarpPlan:
         Per worker one block of output and the input of its largest part, twice (a reader decodes
         chunks before it copies them), plus the map (at most 64 MiB of it is kept).
         """
-        out = int(np.prod(self.block_shape_zyx))
+        shape = zip(self.block_shape_zyx, self.output_grid.shape_zyx, strict=True)
+        out = int(np.prod([min(b, n) for b, n in shape]))
         read = np.prod(self.part_boxes[:, 9:12] - self.part_boxes[:, 6:9], axis=1)
         largest = int(read.max()) if len(read) else 0
-        lattice = 6 * 24 * int(TILE / self.smallest_cell_voxels + 2) ** 3
-        return workers * ((out + 2 * largest) * itemsize + lattice) + (64 << 20)
+        tile = [min(n, TILE) / self.smallest_cell_voxels + 2 for n in self.output_grid.shape_zyx]
+        lattice = 144 * int(np.prod(tile))
+        tiles = int(np.prod([-(-n // TILE) for n in self.output_grid.shape_zyx]))
+        kept = min(64 << 20, tiles * lattice)
+        return workers * ((out + 2 * largest) * itemsize + lattice) + kept
 
     def summary(self, itemsize: int = 1, workers: int = 1, channels: int = 1) -> dict[str, str]:
         """Return the plan in words, for ``--dry-run``: a line of text by subject."""

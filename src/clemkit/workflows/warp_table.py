@@ -167,7 +167,7 @@ def _places(header: Sequence[str], path: Path) -> tuple[int, int, int]:
         raise FormatError(
             path,
             f"expected columns {', '.join(_COLUMNS)}; {', '.join(missing)} missing; "
-            f"found {', '.join(header) or 'an empty file'}; "
+            f"found {', '.join(header)[:200] or 'an empty file'}; "
             "rename the columns, and give coordinates in nanometres",
         )
     twice = [name for name in _COLUMNS if header.count(name) > 1]
