@@ -1,0 +1,533 @@
+"""Register two volume files, or a file of landmark pairs, into a folder with everything in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clemkit.errors import ArgumentError, RegistrationError, TransformError
+from clemkit.provenance import Progress, Step, digest_path, no_progress
+from clemkit.registration.result import RegistrationResult
+from clemkit.workflows.register_inputs import Inputs, open_inputs
+from clemkit.workflows.register_output import (
+    Vectors,
+    check_output,
+    new_output,
+    write_maps,
+    write_pairs,
+    write_provenance,
+    write_report,
+    write_transforms,
+    write_vector_table,
+)
+from clemkit.workflows.registration_record import (
+    failed_record,
+    grid_record,
+    registration_record,
+    write_json_file,
+)
+
+if TYPE_CHECKING:
+    from clemkit.geometry import Grid
+    from clemkit.registration.settings import Settings
+    from clemkit.transforms import Affine
+    from clemkit.volumes import Modality, Volume
+
+__all__ = ["register_files", "register_landmark_file"]
+
+_MOST_WORKERS = 16
+_REBUILT = 0.1  # of the moving voxel: how close BigWarp's spline shall come
+
+
+def register_files(
+    fixed: str | Path,
+    moving: str | Path,
+    output: str | Path,
+    *,
+    fixed_labels: str | Path | None = None,
+    moving_labels: str | Path | None = None,
+    structure: str | None = None,
+    fixed_voxel_size_zyx_nm: Sequence[float] | None = None,
+    moving_voxel_size_zyx_nm: Sequence[float] | None = None,
+    fixed_channel: int | str | None = None,
+    moving_channel: int | str | None = None,
+    fixed_modality: Modality | None = None,
+    moving_modality: Modality | None = None,
+    allow_reflection: bool = False,
+    engine: str = "clemkit",
+    settings: Settings | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Register two volume files without initialisation and write a folder of results.
+
+    Parameters
+    ----------
+    fixed, moving : path
+        Anything :func:`clemkit.volumes.open_volume` reads; usually EM, and LM or X-ray CT.
+    output : path
+        Folder to make: ``transforms/``, ``bigwarp_landmarks.csv``, ``warped.ome.zarr``,
+        ``jacobian.ome.zarr``, ``uncertainty.ome.zarr``, ``misfit.csv``, ``registration.json``,
+        ``provenance.json``, ``report.html``, ``preview.png``. It appears when all is written. A
+        refused registration leaves ``registration.json`` (status ``failed``) and
+        ``provenance.json`` alone.
+    fixed_labels, moving_labels : path, optional
+        Structures to match. Labels of the shape of their volume lie on its grid; others need a
+        voxel size in their file. A volume that is itself labels is used as such.
+    structure : str, optional
+        What both show. Chooses the channel of that name; ``"intensity"`` matches grey values even
+        where a volume looks like labels. Recorded.
+    fixed_voxel_size_zyx_nm, moving_voxel_size_zyx_nm : sequence of float, optional
+        Voxel sizes, overriding the files.
+    fixed_channel, moving_channel : int or str, optional
+        Channels to match; the first fixed one, and the best moving one, where absent.
+    fixed_modality, moving_modality : {"em", "lm", "xray_ct"}, optional
+        What made the images; guessed from the voxels and reported where absent, see
+        :func:`clemkit.workflows.modality.guess_modality`.
+    allow_reflection : bool
+        Accept a mirrored specimen.
+    engine : {"clemkit"}
+        Which engine.
+    settings : Settings, optional
+        Physical settings of the engine.
+    seed : int
+        Of everything random.
+    workers : int, optional
+        Threads of the warp; None takes one per processor, at most 16. Never changes a byte.
+    overwrite : bool
+        Replace an earlier registration, once the new one is complete.
+    dry_run : bool
+        Open and check everything, register nothing, write nothing.
+    progress : Progress
+        Told how far it is.
+
+    Returns
+    -------
+    dict
+        The content of ``registration.json``, and ``output``. For a dry run: what would be done.
+
+    Raises
+    ------
+    ArgumentError, NotFoundError, UnitError, AxisError
+        The inputs do not fit together, or the output is taken; nothing is written.
+    DataError
+        An image cannot be read or used, or the disk is full; nothing is left behind.
+    """
+    from clemkit.registration.engine import register
+    from clemkit.warping.execute import check_voxels
+
+    started = _now()
+    target = Path(output)
+    if engine != "clemkit":
+        raise ArgumentError(f"engine: expected clemkit; found {engine!r}, which is not available")
+    given = (fixed, moving, fixed_labels, moving_labels)
+    check_output(target, overwrite, tuple(Path(p) for p in given if p is not None))
+    inputs = open_inputs(
+        fixed,
+        moving,
+        fixed_labels=fixed_labels,
+        moving_labels=moving_labels,
+        structure=structure,
+        fixed_voxel_size_zyx_nm=fixed_voxel_size_zyx_nm,
+        moving_voxel_size_zyx_nm=moving_voxel_size_zyx_nm,
+        fixed_channel=fixed_channel,
+        moving_channel=moving_channel,
+        fixed_modality=fixed_modality,
+        moving_modality=moving_modality,
+    )
+    named = _input_record(inputs, structure)
+    volume = _warpable(inputs.moving.volume)
+    check_voxels(volume.dtype, 0 if volume.role != "intensity" else 1, 0)
+    if dry_run:
+        return _plan(target, inputs, named, seed)
+    threads = min(os.cpu_count() or 1, _MOST_WORKERS) if workers is None else workers
+    if threads < 1:
+        raise ArgumentError(f"workers: expected at least 1; found {workers}")
+    call = {"allow_reflection": allow_reflection, "engine": engine, **named}
+
+    def work() -> RegistrationResult:
+        return register(
+            inputs.fixed.volume,
+            inputs.moving.volume,
+            fixed_labels=inputs.fixed.labels,
+            moving_labels=inputs.moving.labels,
+            fixed_channel=inputs.fixed.channel or 0,
+            moving_channel=inputs.moving.channel,
+            allow_reflection=allow_reflection,
+            settings=settings,
+            seed=seed,
+            progress=progress,
+        )
+
+    result = _attempt(work, target, overwrite, inputs.paths, call, inputs, seed, started)
+    if isinstance(result, dict):
+        return result
+    with new_output(target, overwrite) as folder:
+        step = replace(
+            result.step,
+            inputs=tuple(digest_path(path) for path in inputs.paths),
+            parameters={**call, "settings": dict(result.step.parameters), "workers": threads},
+            started=started,
+        )
+        record = _write_volumes(
+            folder, target, inputs, volume, result, named, step, threads, progress
+        )
+    return record | {"output": str(target)}
+
+
+def _write_volumes(
+    folder: Path,
+    target: Path,
+    inputs: Inputs,
+    volume: Volume,
+    result: RegistrationResult,
+    named: Mapping[str, Any],
+    step: Step,
+    workers: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    from clemkit.transforms import Affine
+    from clemkit.warping import warp_volume
+    from clemkit.workflows.register_images import jacobian_map, make_overview, warped_grid
+
+    fixed, moving = inputs.fixed.volume, inputs.moving.volume
+    forward = result.fixed_to_moving
+    affine = Affine(
+        np.asarray(result.details["affine_fixed_to_moving"]),
+        source=forward.source,
+        target=forward.target,
+    )
+    progress("write", 0.0, "transforms")
+    write_transforms(folder, result, fixed.grid, moving.grid)
+    finest = min(_extended(moving.grid))
+    rebuilt = write_pairs(folder, result, fixed.grid, _REBUILT * finest)
+    progress("write", 0.3, "warped volume")
+    grid = warped_grid(fixed.grid, moving.grid, affine, volume.channel_count)
+    notes = inputs.notes
+    if grid != fixed.grid:
+        notes = (
+            *notes,
+            f"warped.ome.zarr has voxels of {_rounded(grid.voxel_size_zyx_nm)} nm, as the moving "
+            "volume resolves no more; clemkit warp --like gives any other grid",
+        )
+    report = warp_volume(
+        volume, grid, forward, folder / "warped.ome.zarr", workers=workers, progress=progress
+    )
+    progress("write", 0.6, "maps and report")
+    maps: dict[str, tuple[Any, Grid]] = {"jacobian": jacobian_map(forward, affine, fixed.grid)}
+    if result.details.get("uncertainty_nm") is not None:
+        maps["uncertainty"] = (
+            result.details["uncertainty_nm"],
+            result.details["uncertainty_grid"],
+        )
+    write_maps(folder, maps, workers)
+    vectors = _held_out(result, affine)
+    write_vector_table(folder, vectors)
+    extra = {
+        "bigwarp": rebuilt.to_dict(),
+        "warped": {**(grid_record(grid) or {}), "map_error_voxels": report.map_error_voxels},
+    }
+    channel = result.details.get("moving_channel", inputs.moving.channel or 0)
+    overview = make_overview(
+        fixed,
+        inputs.fixed.path,
+        inputs.fixed.channel or 0,
+        inputs.fixed.labels,
+        moving,
+        int(channel),
+        forward,
+        affine,
+        workers=workers,
+    )
+    record = registration_record(
+        result,
+        inputs=named,
+        fixed_grid=fixed.grid,
+        moving_grid=moving.grid,
+        affine_fixed_to_moving=affine.matrix,
+        tre_space="moving",
+        notes=notes,
+        extra=extra,
+    )
+    write_report(
+        folder,
+        result,
+        title=f"{inputs.moving.path.name} on {inputs.fixed.path.name}",
+        names=(inputs.fixed.path.name, inputs.moving.path.name),
+        step=step,
+        notes=notes,
+        affine=affine,
+        overview=overview,
+        maps=maps,
+        vectors=vectors,
+        moving_grid=moving.grid,
+        summary={
+            "peak_memory_mb": record["peak_memory_mb"],
+            "bigwarp_pairs": rebuilt.to_dict()["pairs"],
+            "bigwarp_residual_max_nm": rebuilt.max_nm,
+        },
+    )
+    write_json_file(folder / "registration.json", record)
+    write_provenance(folder, target, step)
+    progress("write", 1.0, "done")
+    return record
+
+
+def register_landmark_file(
+    landmarks: str | Path,
+    output: str | Path,
+    *,
+    units: str | None = None,
+    model: str = "auto",
+    allow_reflection: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Register two spaces from a file of landmark pairs and write a folder of results.
+
+    Parameters
+    ----------
+    landmarks : path
+        Pairs in any known format; BigWarp's order is moving x, y, z, then fixed x, y, z.
+    output : path
+        As for :func:`register_files`, without volumes. ``fixed_grid`` and ``moving_grid`` of
+        ``registration.json`` are null; ``fixed_domain`` and ``moving_domain`` are grids over the
+        landmarks.
+    units : str, optional
+        Length unit of the file (``nm``, ``um``, ``mm``); needed when it states none.
+    model : {"auto", "rigid", "similarity", "affine", "tps"}
+        Chosen by leave-one-out errors where ``auto``.
+    allow_reflection : bool
+        Accept a mirrored specimen.
+    seed, overwrite, dry_run, progress
+        As for :func:`register_files`.
+
+    Returns
+    -------
+    dict
+        The content of ``registration.json``, and ``output``.
+
+    Raises
+    ------
+    ArgumentError, NotFoundError, UnitError
+        The file cannot be used as asked, or the output is taken; nothing is written.
+    DataError
+        The file is damaged, or the disk is full; nothing is left behind.
+    """
+    from clemkit.geometry import Space
+    from clemkit.landmarks.io import read_pairs_file
+    from clemkit.registration.landmark_fit import register_landmarks
+    from clemkit.workflows.landmark_domain import landmark_domains
+
+    started = _now()
+    source, target = Path(landmarks), Path(output)
+    check_output(target, overwrite, (source,))
+    file = read_pairs_file(
+        source, unit=units, moving_space=Space("moving"), fixed_space=Space("fixed")
+    )
+    notes = tuple(f"{f.message}; {f.hint}" if f.hint else f.message for f in file.findings)
+    named = {
+        "landmarks": str(source),
+        "format": file.format,
+        "units": {"moving": file.moving_unit, "fixed": file.fixed_unit},
+        "pairs": len(file.pairs),
+        "inactive": file.inactive_count,
+    }
+    if dry_run:
+        return {"output": str(target), "inputs": named, "model": model, "warnings": list(notes),
+                "dry_run": True}  # fmt: skip
+    call = {"allow_reflection": allow_reflection, "model": model, **named}
+
+    def work() -> RegistrationResult:
+        progress("landmarks", 0.0, f"{len(file.pairs)} pairs")
+        found = register_landmarks(
+            file.pairs,
+            model=model,  # type: ignore[arg-type]
+            allow_reflection=allow_reflection,
+            seed=seed,
+        )
+        progress("landmarks", 1.0, found.method)
+        return found
+
+    result = _attempt(work, target, overwrite, (source,), call, None, seed, started, named, notes)
+    if isinstance(result, dict):
+        return result
+    step = replace(
+        result.step,
+        inputs=(digest_path(source),),
+        parameters={**call, **result.step.parameters},
+        started=started,
+    )
+    with new_output(target, overwrite) as folder:
+        domains = landmark_domains(file.pairs)
+        record = _write_landmarks(folder, target, file.pairs, domains, result, named, notes, step)
+    return record | {"output": str(target)}
+
+
+def _write_landmarks(
+    folder: Path,
+    target: Path,
+    pairs: Any,
+    domains: tuple[Grid, Grid],
+    result: RegistrationResult,
+    named: Mapping[str, Any],
+    notes: tuple[str, ...],
+    step: Step,
+) -> dict[str, Any]:
+    from clemkit.transforms.io.affine_fit import best_affine
+    from clemkit.workflows.register_images import jacobian_map
+
+    fixed_domain, moving_domain = domains
+    forward = result.fixed_to_moving
+    affine = best_affine(forward, fixed_domain).moving_to_fixed.inverse()
+    write_transforms(folder, result, fixed_domain, moving_domain)
+    finest = min(_extended(moving_domain))
+    rebuilt = write_pairs(folder, result, fixed_domain, _REBUILT * finest)
+    maps = {"jacobian": jacobian_map(forward, affine, fixed_domain)}
+    write_maps(folder, maps, 1)
+    fixed = pairs.fixed.points_zyx_nm
+    missed = (pairs.moving.points_zyx_nm - forward.apply_points(fixed)) @ np.linalg.inv(
+        affine.linear
+    ).T
+    vectors = Vectors(
+        points_zyx_nm=fixed,
+        vectors_zyx_nm=missed,
+        caption="landmarks as given, wrong ones included: a fit, not an accuracy",
+    )
+    write_vector_table(folder, vectors)
+    record = registration_record(
+        result,
+        inputs=named,
+        fixed_grid=None,
+        moving_grid=None,
+        affine_fixed_to_moving=affine.matrix,
+        tre_space="fixed",
+        notes=notes,
+        extra={
+            "fixed_domain": grid_record(fixed_domain),
+            "moving_domain": grid_record(moving_domain),
+            "bigwarp": rebuilt.to_dict(),
+        },
+    )
+    write_report(
+        folder,
+        result,
+        title=f"Landmarks of {Path(str(named['landmarks'])).name}",
+        names=("fixed", "moving"),
+        step=step,
+        notes=notes,
+        affine=affine,
+        overview=None,
+        maps=maps,
+        vectors=vectors,
+        moving_grid=None,
+        summary={"landmarks": len(pairs), "model": result.details["model"]},
+    )
+    write_json_file(folder / "registration.json", record)
+    write_provenance(folder, target, step)
+    return record
+
+
+def _attempt(
+    work: Callable[[], RegistrationResult],
+    target: Path,
+    overwrite: bool,
+    paths: tuple[Path, ...],
+    call: Mapping[str, Any],
+    inputs: Inputs | None,
+    seed: int,
+    started: str,
+    named: Mapping[str, Any] | None = None,
+    notes: tuple[str, ...] = (),
+) -> RegistrationResult | dict[str, Any]:
+    """Return a result, or the record of a refusal, which is written too."""
+    try:
+        return work()
+    except (RegistrationError, TransformError) as error:
+        reason = " ".join(str(error).split())
+    if inputs is not None:
+        reason = "; ".join([reason, *inputs.hints])
+        named, notes = _input_record(inputs, None), inputs.notes
+    record = failed_record(reason, inputs=named or {}, notes=notes, seed=seed)
+    with new_output(target, overwrite) as folder:
+        write_json_file(folder / "registration.json", record)
+        step = Step(
+            activity="registration",
+            inputs=tuple(digest_path(path) for path in paths),
+            parameters=dict(call),
+            seed=seed,
+            started=started,
+        )
+        write_provenance(folder, target, step)
+    return record | {"output": str(target)}
+
+
+def _held_out(result: RegistrationResult, affine: Affine) -> Vectors | None:
+    points = result.details.get("held_out_points_zyx_nm")
+    if points is None or not len(points):
+        return None
+    misfit = np.asarray(result.details["held_out_misfit_zyx_nm"])
+    return Vectors(
+        points_zyx_nm=np.asarray(points),
+        vectors_zyx_nm=misfit @ np.linalg.inv(affine.linear).T,  # the engine gives moving axes
+        caption="structures left out of the fit: where they are against where the fit puts them",
+    )
+
+
+def _warpable(volume: Volume) -> Volume:
+    """Return a volume whose voxels can be interpolated: 64-bit numbers are read as float64."""
+    from clemkit.workflows.wide_numbers import as_float64
+
+    wide = volume.dtype.kind in "iu" and volume.dtype.itemsize == 8
+    if volume.role != "intensity" or not (wide or volume.dtype.kind == "b"):
+        return volume
+    return replace(volume, data=as_float64(volume.data))
+
+
+def _plan(target: Path, inputs: Inputs, named: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    return {
+        "output": str(target),
+        "inputs": dict(named),
+        "fixed_grid": grid_record(inputs.fixed.volume.grid),
+        "moving_grid": grid_record(inputs.moving.volume.grid),
+        "warnings": [*inputs.notes, *inputs.hints],
+        "seed": seed,
+        "dry_run": True,
+    }
+
+
+def _input_record(inputs: Inputs, structure: str | None) -> dict[str, Any]:
+    record: dict[str, Any] = {"structure": structure}
+    for name, side in (("fixed", inputs.fixed), ("moving", inputs.moving)):
+        record[name] = {
+            "path": str(side.path),
+            "labels": None if side.labels_path is None else str(side.labels_path),
+            "matched": "values" if side.labels is None else "labels",
+            "modality": side.volume.modality,
+            "channel": side.channel,
+            "channels": list(side.volume.channels),
+        }
+    return record
+
+
+def _extended(grid: Grid) -> list[float]:
+    return [v for v, n in zip(grid.voxel_size_zyx_nm, grid.shape_zyx, strict=True) if n > 1]
+
+
+def _rounded(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
