@@ -16,7 +16,7 @@ Handedness
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -29,7 +29,7 @@ from clemkit.transforms.io.elastix_text import format_values, parse_parameters
 from clemkit.transforms.io.frame_note import MARK, FrameNote, chain_parts
 from clemkit.transforms.io.itk_parts import ItkPart, decode_chain, encode_part
 
-__all__ = ["read_elastix", "write_elastix"]
+__all__ = ["from_parameter_maps", "read_elastix", "write_elastix"]
 
 _INITIAL = ("InitialTransformParameterFileName", "InitialTransformParametersFileName")
 _TYPES = {
@@ -87,6 +87,30 @@ def read_elastix(
         notes.append(note)
         following = _initial(values, following)
     return decode_chain(items, _joined(notes), path, source=source, target=target, unit=unit)
+
+
+def from_parameter_maps(
+    maps: Sequence[Mapping[str, tuple[str, ...]]], *, source: Space, target: Space, unit: str
+) -> Transform:
+    """Build the transform of parameter maps that a running elastix returned.
+
+    Parameters
+    ----------
+    maps : sequence of mapping
+        One per stage, first applied first; values as texts, in *unit*.
+    source, target : Space
+        Frames of the points that go in and come out.
+    unit : str
+        Length unit of the numbers.
+
+    Raises
+    ------
+    FormatError
+        A map is damaged or of an unknown type.
+    """
+    where = Path("elastix result")
+    items = [_item(values, where) for values in reversed(maps)]
+    return decode_chain(items, FrameNote(), where, source=source, target=target, unit=unit)
 
 
 def write_elastix(
