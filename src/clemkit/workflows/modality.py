@@ -13,11 +13,19 @@ import numpy as np
 from clemkit.geometry import Box
 from clemkit.volumes import Modality, Volume
 
-__all__ = ["Guess", "guess_modality", "is_fluorescence_like", "is_label_like", "sample_planes"]
+__all__ = [
+    "Guess",
+    "guess_modality",
+    "is_fluorescence_like",
+    "is_label_like",
+    "mask_threshold",
+    "sample_planes",
+]
 
-_PLANES = 5
+_PLANES = 9
 _SIDE = 2048  # voxels of a plane that are looked at, along each axis
 _EM_LATERAL_NM = 40.0  # light microscopes and micro-CT do not sample this finely
+_SOFT_EDGE = 0.02  # share of voxels between the two values of a mask that was resampled
 _DARK = 0.25  # where the median lies between the 1st and the 99th percentile
 _STRETCHED = 2.0  # axial over lateral voxel size of an optical stack
 
@@ -72,6 +80,27 @@ def is_label_like(planes: np.ndarray) -> bool:
     if len(unequal) > 0.15 * len(step):
         return False
     return len(unequal) < 0.01 * len(step) or float(np.mean(unequal <= 1)) < 0.8
+
+
+def mask_threshold(planes: np.ndarray) -> float | None:
+    """Return half of the top value if this is a mask with interpolated edges, or None.
+
+    Nearly all voxels are 0 or the top value, and those between are fewer than those on top.
+
+    Parameters
+    ----------
+    planes : (n, y, x) array
+        Some planes of the volume.
+    """
+    if planes.dtype.kind not in "iuf" or not np.all(np.isfinite(planes)):
+        return None
+    top = planes.max()
+    zero, high = int(np.sum(planes == 0)), int(np.sum(planes == top))
+    between = planes.size - zero - high
+    soft = zero and high and 0 < between < min(high, _SOFT_EDGE * planes.size)
+    if not soft or planes.min() < 0 or len(np.unique(planes)) < 8:  # few ids are instances
+        return None
+    return float(top) / 2
 
 
 def is_fluorescence_like(planes: np.ndarray) -> bool:

@@ -244,6 +244,7 @@ def _write_volumes(
         inputs.fixed.labels,
         moving,
         int(channel),
+        inputs.moving.labels,
         forward,
         affine,
         workers=workers,
@@ -487,7 +488,7 @@ def _held_out(result: RegistrationResult, affine: Affine) -> Vectors | None:
 
 def _warpable(volume: Volume) -> Volume:
     """Return a volume whose voxels can be interpolated: 64-bit numbers are read as float64."""
-    from clemkit.workflows.wide_numbers import as_float64
+    from clemkit.workflows.converted_source import as_float64
 
     wide = volume.dtype.kind in "iu" and volume.dtype.itemsize == 8
     if volume.role != "intensity" or not (wide or volume.dtype.kind == "b"):

@@ -31,7 +31,7 @@ class Overview:
     grid : Grid
     fixed, before, after : (Z, Y, X) float32 array
         ``before`` follows the affine part alone; NaN where the moving volume has no data.
-    fixed_labels : (Z, Y, X) uint8 array or None
+    fixed_labels, before_labels, after_labels : (Z, Y, X) uint8 array or None
         1 where there are labels.
     """
 
@@ -40,6 +40,8 @@ class Overview:
     before: FloatImage
     after: FloatImage
     fixed_labels: NDArray[np.uint8] | None
+    before_labels: NDArray[np.uint8] | None
+    after_labels: NDArray[np.uint8] | None
 
 
 def overview_grid(grid: Grid, longest: int = _LONGEST) -> Grid:
@@ -84,6 +86,7 @@ def make_overview(
     fixed_labels: Volume | None,
     moving: Volume,
     moving_channel: int,
+    moving_labels: Volume | None,
     fixed_to_moving: Transform,
     affine: Affine,
     *,
@@ -97,8 +100,8 @@ def make_overview(
     fixed_path : path or None
         Where coarser levels of the fixed volume may be found.
     fixed_channel, moving_channel : int
-    fixed_labels : Volume or None
-        On any grid of the fixed space.
+    fixed_labels, moving_labels : Volume or None
+        On any grid of their space.
     fixed_to_moving : Transform
         The registration.
     affine : Affine
@@ -113,15 +116,18 @@ def make_overview(
     corners = fixed_to_moving.apply_points(_shell(fixed.grid))
     voxel = as_triple(np.array(grid.voxel_size_zyx_nm) * _scale(affine), "voxel")
     part, part_grid = _read_about(moving, moving_channel, voxel, corners)
-    labels = None
-    if fixed_labels is not None:
-        labels = _label_mask(fixed_labels, grid, whole, workers)
+
+    def mask(labels: Volume | None, pull_back: Transform) -> NDArray[np.uint8] | None:
+        return None if labels is None else _label_mask(labels, grid, pull_back, workers)
+
     return Overview(
         grid=grid,
         fixed=_sample(image, image_grid, grid, whole, workers),
         before=_sample(part, part_grid, grid, affine, workers),
         after=_sample(part, part_grid, grid, fixed_to_moving, workers),
-        fixed_labels=labels,
+        fixed_labels=mask(fixed_labels, whole),
+        before_labels=mask(moving_labels, affine),
+        after_labels=mask(moving_labels, fixed_to_moving),
     )
 
 
@@ -197,7 +203,9 @@ def _sample(
     return warp_array(image, image_grid, grid, pull_back, fill=np.nan, workers=workers)
 
 
-def _label_mask(labels: Volume, grid: Grid, whole: Affine, workers: int) -> NDArray[np.uint8]:
+def _label_mask(
+    labels: Volume, grid: Grid, pull_back: Transform, workers: int
+) -> NDArray[np.uint8]:
     """Return where labels are on the overview grid, reading them box by box."""
     from clemkit.warping.execute import execute_plan
     from clemkit.warping.plan import plan_warp
@@ -210,6 +218,6 @@ def _label_mask(labels: Volume, grid: Grid, whole: Affine, workers: int) -> NDAr
     def read(box: Box, channel: int) -> NDArray[np.uint8]:
         return (labels.read(box, channel) != 0).astype(np.uint8)
 
-    plan = plan_warp(whole, labels.grid, grid, write_unit_zyx=(64, 64, 64))
+    plan = plan_warp(pull_back, labels.grid, grid, write_unit_zyx=(64, 64, 64))
     execute_plan(plan, read, write, dtype=np.dtype(np.uint8), order=0, workers=workers)
     return out

@@ -11,7 +11,13 @@ import numpy as np
 from clemkit.errors import ArgumentError, AxisError, NotFoundError, UnitError
 from clemkit.geometry import Grid, Space
 from clemkit.volumes import Modality, Volume, open_volume, probe
-from clemkit.workflows.modality import guess_modality, is_label_like, sample_planes
+from clemkit.workflows.converted_source import as_mask
+from clemkit.workflows.modality import (
+    guess_modality,
+    is_label_like,
+    mask_threshold,
+    sample_planes,
+)
 
 __all__ = ["Inputs", "Side", "open_inputs"]
 
@@ -115,6 +121,11 @@ def _open_side(
     notes: list[str],
 ) -> Side:
     info = probe(path)
+    notes += [
+        f"{side} volume: {remark}"
+        for remark in info.warnings
+        if voxel is None or "size" not in remark  # the caller has answered it
+    ]
     default: Modality = "em" if side == "fixed" else "xray_ct"
     only = channel if info.is_rgb else None
     volume = _open(path, side, voxel, space, channel=only)
@@ -130,7 +141,7 @@ def _open_side(
     given = labels_path is not None
     is_labels = (
         not given and structure != "intensity" and volume.channel_count == 1
-        and is_label_like(planes)
+        and (is_label_like(planes) or mask_threshold(planes) is not None)
     )  # fmt: skip
     if modality is None:
         guess = guess_modality(volume, planes, default, labels=is_labels)
@@ -141,9 +152,9 @@ def _open_side(
     if labels_path is not None:
         labels = _open_labels(side, Path(labels_path), volume, voxel is not None, notes)
     elif is_labels:
-        volume = _open(path, side, voxel, space, role="labels", channel=only)
-        volume = replace(volume, modality=modality)
-        labels = volume
+        if mask_threshold(planes) is None:
+            volume = _open(path, side, voxel, space, role="labels", channel=only)
+        labels = volume = _sharp(replace(volume, modality=modality), planes, side, notes)
         notes.append(
             f"{side} volume holds labels, not grey values; its structures are matched "
             "(--structure intensity matches the values instead)"
@@ -253,6 +264,15 @@ def _open_labels(
             f"file, {labels.grid.voxel_size_zyx_nm} nm"
         )
     return replace(labels, modality=volume.modality)
+
+
+def _sharp(labels: Volume, planes: np.ndarray, side: str, notes: list[str]) -> Volume:
+    """Return a mask without intermediate values; they would count as objects."""
+    above = mask_threshold(planes)
+    if above is None:
+        return labels
+    notes.append(f"{side} labels are a mask with soft edges; what exceeds {above:g} was taken")
+    return replace(labels, data=as_mask(labels.data, above), role="mask")
 
 
 def _shared(part: Grid, whole: Grid) -> float:

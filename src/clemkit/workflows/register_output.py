@@ -160,8 +160,8 @@ def write_report(
             before=overview.before,
             before_caption="affine part only",
             fixed_labels=overview.fixed_labels,
-            before_labels=None,
-            after_labels=None,
+            before_labels=overview.before_labels,
+            after_labels=overview.after_labels,
         )
         write_preview(folder / "preview.png", overview.fixed, overview.after, overview.grid)
     shown = {name: ReportMap(values=values, grid=grid) for name, (values, grid) in maps.items()}
@@ -179,7 +179,7 @@ def write_report(
         jacobian=shown.get("jacobian"),
         uncertainty=shown.get("uncertainty"),
         residuals=residuals,
-        affine_moving_to_fixed=np.linalg.inv(affine.matrix),
+        affine_moving_to_fixed=affine.inverse().matrix,
         moving_voxel_size_zyx_nm=None if moving_grid is None else moving_grid.voxel_size_zyx_nm,
         summary=summary,
         fixed_name=names[0],
