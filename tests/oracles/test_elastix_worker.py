@@ -11,6 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from clemkit.errors import NotConvergedError
 from clemkit.geometry import Grid, Space
 from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.registration.engines import elastix as elastix_module
@@ -127,6 +128,20 @@ def sitk_part(values):
         )
     out.SetParameters(numbers("TransformParameters"))
     return out
+
+
+@needs_elastix
+@pytest.mark.skipif(sys.platform != "linux", reason="seen in the Linux wheels")
+def test_the_default_threader_still_crashes(images, monkeypatch):
+    # when this fails, a new wheel is sound and the threader setting may go
+    run = elastix_module.run_worker
+    monkeypatch.setattr(
+        elastix_module,
+        "run_worker",
+        lambda *a, **k: run(*a, **{**k, "environment": {"ITK_GLOBAL_DEFAULT_THREADER": "TBB"}}),
+    )
+    with pytest.raises(NotConvergedError, match="signal 11"):
+        ElastixBackend().refine(images[0], FIXED, images[1], MOVING, START, settings=SETTINGS)
 
 
 @needs_elastix
