@@ -50,6 +50,7 @@ from clemkit.volumes import Volume
 __all__ = ["register"]
 
 _LEAST_JACOBIAN = 0.15
+_SEGMENTATION_STIFFNESS = 4.0  # outlines of two segmentations differ more than images do
 
 
 @dataclass
@@ -167,7 +168,9 @@ def register(
         )
         spacing = settings.control_spacing_nm or _finest_spacing_nm(features)
         first = 0.75 * search_voxel_nm(features, moving.grid, settings) / 2
-        last = 1.25 * float(found.psf_zyx_nm[1:].max())
+        detail = _detail_nm(features, moving_labels)
+        # outlines of two segmentations differ; their courses agree at the width of a structure
+        last = max(1.25 * float(found.psf_zyx_nm[1:].max()), 0.5 * detail)
         blurs = match_blurs(max(first, last), last)
         ratio = np.linspace(1, 0, len(blurs))
         coarse_spacing = max(1.5 * spacing, spacing)
@@ -181,13 +184,25 @@ def register(
             spacings_nm=spacings,
             blur_zyx_nm=found.psf_zyx_nm,
             finest_voxel_nm=finest,
-            stiffness=2 * prior_stiffness(features.grid, 900),
+            stiffness=2
+            * prior_stiffness(features.grid, 900)
+            * (_SEGMENTATION_STIFFNESS if detail > 0 else 1.0),
+            detail_nm=detail,
             progress=progress,
         )
         note["metric"] = correlation
     with clock.stage("model fit") as note:
         fit, structures = _fit(
-            features, crop, found, lattice, coefficients, blurs[-1], spacing, settings, progress
+            features,
+            crop,
+            found,
+            lattice,
+            coefficients,
+            blurs[-1],
+            spacing,
+            detail,
+            settings,
+            progress,
         )
         fit = _unfold(fit, best.affine.linear, features.grid, warnings)
         note["metric"] = fit.correlation
@@ -231,6 +246,15 @@ def _crop_voxel_nm(features: FixedFeatures, moving: Volume, labels: Volume | Non
     finest = min(_fine(grid))
     voxels = float(np.prod(features.grid.extent_zyx_nm / np.array(grid.voxel_size_zyx_nm)))
     return finest * max((voxels / 30e6) ** (1 / 3), 1.0)
+
+
+def _detail_nm(features: FixedFeatures, moving_labels: Volume | None) -> float:
+    """Return the length over which residuals of two segmentations hang together, else 0.
+
+    Two segmentations of one structure differ systematically (one is drawn wider than the other),
+    so their residuals are not independent from voxel to voxel but over a structure's width.
+    """
+    return 2.5 * features.radius_nm if moving_labels is not None else 0.0
 
 
 def _psf_nm(moving: Volume, settings: Settings) -> FloatArray:
@@ -353,12 +377,15 @@ def _fit(
     coefficients: FloatArray,
     blur: float,
     spacing: float,
+    detail_nm: float,
     settings: Settings,
     progress: Progress,
 ) -> tuple[ModelFit, Structures]:
     affine = found.outcome.best.affine
     stiffness = 4 * prior_stiffness(features.grid, 900)
-    if features.labels is not None:
+    if detail_nm > 0:
+        stiffness *= _SEGMENTATION_STIFFNESS
+    if features.labels is not None and detail_nm == 0:
         fit, structures, _, _ = final_fit(
             features,
             crop,
@@ -378,7 +405,7 @@ def _fit(
     soft = gaussian_blur_nm(template, blur, template_grid.voxel_size_zyx_nm)
     image = gaussian_blur_nm(crop.normal, blur, crop.grid.voxel_size_zyx_nm)
     work = coarse_grid(grid, max(min(_fine(grid)), 0.8 * blur))
-    reach = 2.5 * blur
+    reach = max(2.5 * blur, detail_nm)
     fit = fit_normalised(
         Pull(image, crop.grid, work, affine),
         resample_to(soft, template_grid, work),
@@ -393,9 +420,10 @@ def _fit(
             np.prod(np.maximum(reach / np.array(work.voxel_size_zyx_nm), 1.0))
         ),
         step_limit_nm=1.5 * blur,
+        adapt=detail_nm == 0,
         progress=progress,
     )
-    return fit, block_structures(work, spacing)
+    return fit, block_structures(work, spacing / 2)
 
 
 def _unfold(fit: ModelFit, linear: FloatArray, grid: Grid, warnings: list[str]) -> ModelFit:
@@ -461,6 +489,12 @@ def _result(
         warnings.append(f"only {best.overlap:.0%} of the fixed field lies inside the moving field")
     if best.is_mirror:
         warnings.append("the transform contains a mirror, as allowed")
+    mirror = found.outcome.mirror_score
+    if not best.is_mirror and mirror is not None and mirror > 0.8 * best.score:
+        warnings.append(
+            f"the mirrored specimen fits nearly as well ({mirror:.2f} against {best.score:.2f}), "
+            "as symmetric specimens do; no mirror was used"
+        )
     confidence = found.outcome.confidence
     status: Literal["ok", "uncertain"] = "ok"
     if confidence < CONVINCING:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from clemkit.geometry import FloatArray, Grid
+from clemkit.geometry import Box, FloatArray, Grid
 from clemkit.registration.intensity import (
     block_mean,
     gaussian_blur_nm,
@@ -123,8 +123,9 @@ def fixed_features(
             )
             notes.append(f"fixed labels read at every {factor} voxel (z, y, x) to bound memory")
         found, more = instances(data, "fixed labels")
-        mask = (found > 0).astype(np.float32)
         radius = radius_nm or structure_radius_nm(found, grid)
+        found, grid = _crop_to_structures(found, grid, 4 * radius)
+        mask = (found > 0).astype(np.float32)
         return FixedFeatures(found, mask, grid, radius, (*notes, *more))
     factor = _bounded_factor(volume.grid, 30_000_000)
     image, grid = read_reduced(volume, channel, factor)
@@ -135,9 +136,24 @@ def fixed_features(
     return FixedFeatures(None, image, grid, radius, tuple(notes))
 
 
-def _plane(grid: Grid, z: int):  # type: ignore[no-untyped-def]
-    from clemkit.geometry import Box
+def _crop_to_structures(
+    labels: NDArray[np.int32], grid: Grid, margin_nm: float
+) -> tuple[NDArray[np.int32], Grid]:
+    """Drop empty borders when they are more than a third of the field."""
+    low, high = [], []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        filled = np.flatnonzero(labels.any(axis=others))
+        margin = int(np.ceil(margin_nm / grid.voxel_size_zyx_nm[axis]))
+        low.append(max(int(filled[0]) - margin, 0))
+        high.append(min(int(filled[-1]) + 1 + margin, labels.shape[axis]))
+    box = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    if np.prod(box.shape) > 0.67 * grid.size:
+        return labels, grid
+    return np.ascontiguousarray(labels[box.slices]), grid.crop(box)
 
+
+def _plane(grid: Grid, z: int) -> Box:
     return Box((z, 0, 0), (z + 1, grid.shape_zyx[1], grid.shape_zyx[2]))
 
 

@@ -163,6 +163,7 @@ def fit_normalised(
     correlation_volume: float,
     iterations: int = 8,
     step_limit_nm: float,
+    adapt: bool = True,
     progress: Progress = no_progress,
     stage: str = "intensity fit",
 ) -> ModelFit:
@@ -180,6 +181,8 @@ def fit_normalised(
         Voxels per independent residual.
     step_limit_nm : float
         Largest displacement per iteration.
+    adapt : bool
+        Whether the evidence chooses the bending weight; otherwise it stays as given.
 
     Returns
     -------
@@ -206,7 +209,8 @@ def fit_normalised(
         step = solution.reshape(current.shape) - current
         size = float(np.abs(lattice.field(step)).max())
         current = current + step * min(1.0, step_limit_nm / max(size, 1e-9))
-        stiffness = float(stiffness * change)
+        if adapt:
+            stiffness = float(stiffness * change)
         match = compare(pull, template, gradient_t, lattice.field(current))
         progress(stage, (iteration + 1) / iterations, f"correlation {match.correlation:.2f}")
         if size < 0.03 * step_limit_nm:

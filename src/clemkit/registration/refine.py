@@ -101,6 +101,7 @@ def finer_levels(
     blur_zyx_nm: FloatArray,
     finest_voxel_nm: float,
     stiffness: float,
+    detail_nm: float = 0.0,
     progress: Progress = no_progress,
 ) -> tuple[FfdLattice, FloatArray, float]:
     """Follow the deformation to finer blur and spacing on normalised images.
@@ -127,7 +128,7 @@ def finer_levels(
             else level.resample_from(lattice, coefficients)
         )
         # residuals are correlated over the blur of the image itself too
-        reach = 2.0 * np.hypot(blur, float(np.mean(blur_zyx_nm)))
+        reach = max(2.0 * np.hypot(blur, float(np.mean(blur_zyx_nm))), detail_nm)
         voxels = float(np.prod(np.maximum(reach / np.array(grid.voxel_size_zyx_nm), 1.0)))
         coefficients, match = match_lattice(
             Pull(image, moving.grid, grid, start.affine),

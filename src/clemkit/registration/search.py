@@ -37,12 +37,15 @@ class SearchOutcome:
         Distinct candidates, best first.
     tiers : tuple of str
         Which searches were run.
+    mirror_score : float or None
+        Score of the best mirrored pose.
     """
 
     best: Candidate
     confidence: float
     ranked: tuple[Candidate, ...]
     tiers: tuple[str, ...]
+    mirror_score: float | None = None
 
 
 def search_voxel_nm(fixed: FixedFeatures, moving_grid: Grid, settings: Settings) -> float:
@@ -200,7 +203,9 @@ def _choose(
         stiffness=prior_stiffness(template_grid, probe),
         progress=progress,
     )
-    return SearchOutcome(ranked[0], pose_confidence(ranked, template_grid), tuple(ranked), tiers)
+    ranked, mirror = prefer_proper(ranked)
+    confidence = pose_confidence(ranked, template_grid)
+    return SearchOutcome(ranked[0], confidence, tuple(ranked), tiers, mirror)
 
 
 def _same_place(a: Candidate, b: Candidate, grid: Grid) -> bool:
@@ -215,23 +220,55 @@ def _scale(c: Candidate) -> float:
 
 
 def _spread(refined: list[Candidate], grid: Grid, count: int) -> list[Candidate]:
-    """Return the best poses of the best place, and the best of other places."""
-    here = [c for c in refined if _same_place(c, refined[0], grid)]
-    elsewhere: list[Candidate] = []
-    for c in refined:
-        if not any(_same_place(c, k, grid) for k in (refined[0], *elsewhere)):
-            elsewhere.append(c)
-    return here[:2] + elsewhere[: max(count - 1, 1)]
+    """Return, for either handedness, the best poses of the best place and of other places."""
+    out: list[Candidate] = []
+    for mirror in (False, True):
+        hand = [c for c in refined if c.is_mirror == mirror]
+        if not hand:
+            continue
+        out += [c for c in hand if _same_place(c, hand[0], grid)][:2]
+        elsewhere: list[Candidate] = []
+        for c in hand:
+            if not any(_same_place(c, k, grid) for k in (hand[0], *elsewhere)):
+                elsewhere.append(c)
+        out += elsewhere[: max(count - 1, 1)]
+    return out
+
+
+def prefer_proper(ranked: list[Candidate]) -> tuple[list[Candidate], float | None]:
+    """Put the better handedness first; a mirror must be clearly better than no mirror.
+
+    Symmetric specimens fit their own mirror image about as well, and imaging does not mirror, so
+    a mirror needs a score a tenth above.
+
+    Returns
+    -------
+    ranked, mirror_score
+        Candidates with the chosen handedness first; the score of the best mirror, or None.
+    """
+    proper = [c for c in ranked if not c.is_mirror]
+    mirror = [c for c in ranked if c.is_mirror]
+    if not mirror:
+        return ranked, None
+    if proper and mirror[0].score < 1.1 * proper[0].score:
+        return proper + mirror, mirror[0].score
+    return mirror + proper, mirror[0].score
 
 
 def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
     """Return 0 to 1 from the relative margin between the best and the best different pose.
 
     The margin is ``(best - second) / best`` of the correlation after the same coarse deformation.
-    A correlation below 0.15 is no evidence at all.
+    A correlation below 0.15 is no evidence at all. Mirrors count against a mirror only.
     """
     best = ranked[0].score
-    others = [c.score for c in ranked[1:] if not _same_place(c, ranked[0], grid)]
+    hand = ranked[0].is_mirror
+    others = [
+        c.score
+        for c in ranked[1:]
+        if not _same_place(c, ranked[0], grid)
+        and not (hand is False and c.is_mirror)  # handedness was decided before
+    ]
     if best <= 0.15:
         return 0.0
     margin = (best - max(max(others, default=0.0), 0.0)) / best
