@@ -165,8 +165,8 @@ def test_clem_reg_improves_a_start_and_gives_no_verdict(rng, model):
     def errors(t):
         return np.linalg.norm(t.apply_points(points) - truth.apply_points(points), axis=1)
 
-    assert np.median(errors(start)) > 400
-    assert np.median(errors(result.fixed_to_moving)) < 0.35 * np.median(errors(start))
+    assert np.median(errors(start)) > 350
+    assert np.median(errors(result.fixed_to_moving)) < 0.4 * np.median(errors(start))
     assert result.status == "uncertain"
     assert result.error_estimate.kind == "none"
     assert "does not check its own result" in result.warnings[0]
