@@ -125,6 +125,8 @@ def fit_model(
         right = -lattice.project(weight * residual * gradient).ravel()
         target = normal @ current.ravel() + right
         ridge = 1e-9 * (1 + float(np.mean(np.diag(normal)))) * np.eye(lattice.size)
+        # where nothing bends, the evidence asks for an infinite weight; this one freezes bending
+        stiffest = 1e8 * float(np.mean(np.diag(normal))) / float(np.mean(np.diag(bending)))
         solution = current.ravel()
         for _ in range(2):
             factor = sl.cho_factor(normal + stiffness * bending + ridge, overwrite_a=True)
@@ -132,7 +134,7 @@ def fit_model(
             freedom = float(lattice.size - stiffness * _trace_solve(factor, bending))
             energy = float(solution @ bending @ solution)
             if adapt:
-                stiffness = max(freedom - null, 1.0) / max(energy, 1e-30)
+                stiffness = min(max(freedom - null, 1.0) / max(energy, 1e-30), stiffest)
         step = float(np.abs(lattice.field(solution.reshape(current.shape) - current)).max())
         current = solution.reshape(current.shape)
         progress(stage, (iteration + 1) / iterations, f"largest step {step:.0f} nm")
