@@ -11,6 +11,7 @@ __all__ = ["landmark_domains"]
 
 _LONGEST = 64  # samples along the longest axis
 _MARGIN = 0.05
+_THIN = 1e-4  # thickness of a plane, of its longest edge; a map of flat landmarks ends there
 
 
 def landmark_domains(pairs: LandmarkPairs) -> tuple[Grid, Grid]:
@@ -27,10 +28,11 @@ def _box(points: FloatArray, space: Space) -> Grid:
     size = (high - low) * (1 + 2 * _MARGIN)
     voxel = max(float(size.max()) / _LONGEST, 1e-3)
     shape = np.maximum(np.ceil(size / voxel - 1e-9).astype(int), 1)
-    origin = (low + high) / 2 - (shape - 1) / 2 * voxel
+    edges = np.where(size > _THIN * size.max(), voxel, max(_THIN * float(size.max()), 1e-3))
+    origin = (low + high) / 2 - (shape - 1) / 2 * edges
     return Grid(
         space=space,
         shape_zyx=(int(shape[0]), int(shape[1]), int(shape[2])),
-        voxel_size_zyx_nm=(voxel, voxel, voxel),
+        voxel_size_zyx_nm=as_triple(edges, "voxel"),
         origin_zyx_nm=as_triple(origin, "origin"),
     )

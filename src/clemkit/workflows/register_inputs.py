@@ -11,7 +11,7 @@ import numpy as np
 from clemkit.errors import ArgumentError, AxisError, NotFoundError, UnitError
 from clemkit.geometry import Grid, Space
 from clemkit.volumes import Modality, Volume, open_volume, probe
-from clemkit.workflows.converted_source import as_mask
+from clemkit.workflows.label_repairs import repair_labels
 from clemkit.workflows.modality import (
     guess_modality,
     is_label_like,
@@ -154,7 +154,9 @@ def _open_side(
     elif is_labels:
         if mask_threshold(planes) is None:
             volume = _open(path, side, voxel, space, role="labels", channel=only)
-        labels = volume = _sharp(replace(volume, modality=modality), planes, side, notes)
+        volume, repairs = repair_labels(replace(volume, modality=modality), planes, side)
+        labels = volume
+        notes += repairs
         notes.append(
             f"{side} volume holds labels, not grey values; its structures are matched "
             "(--structure intensity matches the values instead)"
@@ -264,15 +266,6 @@ def _open_labels(
             f"file, {labels.grid.voxel_size_zyx_nm} nm"
         )
     return replace(labels, modality=volume.modality)
-
-
-def _sharp(labels: Volume, planes: np.ndarray, side: str, notes: list[str]) -> Volume:
-    """Return a mask without intermediate values; they would count as objects."""
-    above = mask_threshold(planes)
-    if above is None:
-        return labels
-    notes.append(f"{side} labels are a mask with soft edges; what exceeds {above:g} was taken")
-    return replace(labels, data=as_mask(labels.data, above), role="mask")
 
 
 def _shared(part: Grid, whole: Grid) -> float:

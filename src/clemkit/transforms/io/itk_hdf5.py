@@ -66,9 +66,10 @@ def write_itk_hdf5(
     h5py = _h5py()
     items, note = encode_chain(transform, unit)
     text = h5py.string_dtype("ascii")
+    # built in memory: on a full disk HDF5 itself ends the process
     with (
         atomic_path(path, overwrite=overwrite) as temporary,
-        h5py.File(temporary, "w", track_order=False) as file,
+        h5py.File(temporary, "w", track_order=False, driver="core", backing_store=False) as file,
     ):
         file.attrs[MARK] = note.to_json()
         for name, value in _ORIGIN.items():
@@ -82,6 +83,8 @@ def write_itk_hdf5(
             group.create_dataset(f"{i}/TransformType", data=[kind], dtype=text)
             group.create_dataset(f"{i}/TransformFixedParameters", data=item.fixed)
             group.create_dataset(f"{i}/TransformParameters", data=item.parameters)
+        file.flush()
+        temporary.write_bytes(file.id.get_file_image())
 
 
 def read_itk_hdf5(
