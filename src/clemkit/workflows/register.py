@@ -1,9 +1,9 @@
-"""Register two volume files, or a file of landmark pairs, into a folder with everything in it."""
+"""Register two volume files, or landmark pairs, into a folder with everything in it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clemkit.errors import ArgumentError, RegistrationError, TransformError
+from clemkit.errors import ArgumentError
 from clemkit.provenance import Progress, Step, digest_path, no_progress
 from clemkit.registration.result import RegistrationResult
 from clemkit.workflows.register_inputs import Inputs, open_inputs
+from clemkit.workflows.register_landmarks import register_landmark_file
 from clemkit.workflows.register_output import (
+    REBUILT_VOXELS,
     Vectors,
     check_output,
     new_output,
@@ -26,8 +28,8 @@ from clemkit.workflows.register_output import (
     write_transforms,
     write_vector_table,
 )
+from clemkit.workflows.registration_attempt import attempt
 from clemkit.workflows.registration_record import (
-    failed_record,
     grid_record,
     registration_record,
     write_json_file,
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["register_files", "register_landmark_file"]
 
 _MOST_WORKERS = 16
-_REBUILT = 0.1  # of the moving voxel: how close BigWarp's spline shall come
 
 
 def register_files(
@@ -168,7 +169,18 @@ def register_files(
             progress=progress,
         )
 
-    result = _attempt(work, target, overwrite, inputs.paths, call, inputs, seed, started)
+    result = attempt(
+        work,
+        target,
+        overwrite=overwrite,
+        inputs=named,
+        paths=inputs.paths,
+        parameters=call,
+        seed=seed,
+        started=started,
+        notes=inputs.notes,
+        hints=inputs.hints,
+    )
     if isinstance(result, dict):
         return result
     with new_output(target, overwrite) as folder:
@@ -209,7 +221,7 @@ def _write_volumes(
     progress("write", 0.0, "transforms")
     write_transforms(folder, result, fixed.grid, moving.grid)
     finest = min(_extended(moving.grid))
-    rebuilt = write_pairs(folder, result, fixed.grid, _REBUILT * finest)
+    rebuilt = write_pairs(folder, result, fixed.grid, REBUILT_VOXELS * finest)
     progress("write", 0.3, "warped volume")
     grid = warped_grid(fixed.grid, moving.grid, affine, volume.channel_count)
     notes = inputs.notes
@@ -281,197 +293,6 @@ def _write_volumes(
     write_provenance(folder, target, step)
     progress("write", 1.0, "done")
     return record
-
-
-def register_landmark_file(
-    landmarks: str | Path,
-    output: str | Path,
-    *,
-    units: str | None = None,
-    model: str = "auto",
-    allow_reflection: bool = False,
-    seed: int = 0,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    progress: Progress = no_progress,
-) -> dict[str, Any]:
-    """Register two spaces from a file of landmark pairs and write a folder of results.
-
-    Parameters
-    ----------
-    landmarks : path
-        Pairs in any known format; BigWarp's order is moving x, y, z, then fixed x, y, z.
-    output : path
-        As for :func:`register_files`, without volumes. ``fixed_grid`` and ``moving_grid`` of
-        ``registration.json`` are null; ``fixed_domain`` and ``moving_domain`` are grids over the
-        landmarks.
-    units : str, optional
-        Length unit of the file (``nm``, ``um``, ``mm``); needed when it states none.
-    model : {"auto", "rigid", "similarity", "affine", "tps"}
-        Chosen by leave-one-out errors where ``auto``.
-    allow_reflection : bool
-        Accept a mirrored specimen.
-    seed, overwrite, dry_run, progress
-        As for :func:`register_files`.
-
-    Returns
-    -------
-    dict
-        The content of ``registration.json``, and ``output``.
-
-    Raises
-    ------
-    ArgumentError, NotFoundError, UnitError
-        The file cannot be used as asked, or the output is taken; nothing is written.
-    DataError
-        The file is damaged, or the disk is full; nothing is left behind.
-    """
-    from clemkit.geometry import Space
-    from clemkit.landmarks.io import read_pairs_file
-    from clemkit.registration.landmark_fit import register_landmarks
-    from clemkit.workflows.landmark_domain import landmark_domains
-
-    started = _now()
-    source, target = Path(landmarks), Path(output)
-    check_output(target, overwrite, (source,))
-    file = read_pairs_file(
-        source, unit=units, moving_space=Space("moving"), fixed_space=Space("fixed")
-    )
-    notes = tuple(f"{f.message}; {f.hint}" if f.hint else f.message for f in file.findings)
-    named = {
-        "landmarks": str(source),
-        "format": file.format,
-        "units": {"moving": file.moving_unit, "fixed": file.fixed_unit},
-        "pairs": len(file.pairs),
-        "inactive": file.inactive_count,
-    }
-    if dry_run:
-        return {"output": str(target), "inputs": named, "model": model, "warnings": list(notes),
-                "dry_run": True}  # fmt: skip
-    call = {"allow_reflection": allow_reflection, "model": model, **named}
-
-    def work() -> RegistrationResult:
-        progress("landmarks", 0.0, f"{len(file.pairs)} pairs")
-        found = register_landmarks(
-            file.pairs,
-            model=model,  # type: ignore[arg-type]
-            allow_reflection=allow_reflection,
-            seed=seed,
-        )
-        progress("landmarks", 1.0, found.method)
-        return found
-
-    result = _attempt(work, target, overwrite, (source,), call, None, seed, started, named, notes)
-    if isinstance(result, dict):
-        return result
-    step = replace(
-        result.step,
-        inputs=(digest_path(source),),
-        parameters={**call, **result.step.parameters},
-        started=started,
-    )
-    with new_output(target, overwrite) as folder:
-        domains = landmark_domains(file.pairs)
-        record = _write_landmarks(folder, target, file.pairs, domains, result, named, notes, step)
-    return record | {"output": str(target)}
-
-
-def _write_landmarks(
-    folder: Path,
-    target: Path,
-    pairs: Any,
-    domains: tuple[Grid, Grid],
-    result: RegistrationResult,
-    named: Mapping[str, Any],
-    notes: tuple[str, ...],
-    step: Step,
-) -> dict[str, Any]:
-    from clemkit.transforms.io.affine_fit import best_affine
-    from clemkit.workflows.register_images import jacobian_map
-
-    fixed_domain, moving_domain = domains
-    forward = result.fixed_to_moving
-    affine = best_affine(forward, fixed_domain).moving_to_fixed.inverse()
-    write_transforms(folder, result, fixed_domain, moving_domain)
-    finest = min(_extended(moving_domain))
-    rebuilt = write_pairs(folder, result, fixed_domain, _REBUILT * finest)
-    maps = {"jacobian": jacobian_map(forward, affine, fixed_domain)}
-    write_maps(folder, maps, 1)
-    fixed = pairs.fixed.points_zyx_nm
-    missed = (pairs.moving.points_zyx_nm - forward.apply_points(fixed)) @ np.linalg.inv(
-        affine.linear
-    ).T
-    vectors = Vectors(
-        points_zyx_nm=fixed,
-        vectors_zyx_nm=missed,
-        caption="landmarks as given, wrong ones included: a fit, not an accuracy",
-    )
-    write_vector_table(folder, vectors)
-    record = registration_record(
-        result,
-        inputs=named,
-        fixed_grid=None,
-        moving_grid=None,
-        affine_fixed_to_moving=affine.matrix,
-        tre_space="fixed",
-        notes=notes,
-        extra={
-            "fixed_domain": grid_record(fixed_domain),
-            "moving_domain": grid_record(moving_domain),
-            "bigwarp": rebuilt.to_dict(),
-        },
-    )
-    write_report(
-        folder,
-        result,
-        title=f"Landmarks of {Path(str(named['landmarks'])).name}",
-        names=("fixed", "moving"),
-        step=step,
-        notes=notes,
-        affine=affine,
-        overview=None,
-        maps=maps,
-        vectors=vectors,
-        moving_grid=None,
-        summary={"landmarks": len(pairs), "model": result.details["model"]},
-    )
-    write_json_file(folder / "registration.json", record)
-    write_provenance(folder, target, step)
-    return record
-
-
-def _attempt(
-    work: Callable[[], RegistrationResult],
-    target: Path,
-    overwrite: bool,
-    paths: tuple[Path, ...],
-    call: Mapping[str, Any],
-    inputs: Inputs | None,
-    seed: int,
-    started: str,
-    named: Mapping[str, Any] | None = None,
-    notes: tuple[str, ...] = (),
-) -> RegistrationResult | dict[str, Any]:
-    """Return a result, or the record of a refusal, which is written too."""
-    try:
-        return work()
-    except (RegistrationError, TransformError) as error:
-        reason = " ".join(str(error).split())
-    if inputs is not None:
-        reason = "; ".join([reason, *inputs.hints])
-        named, notes = _input_record(inputs, None), inputs.notes
-    record = failed_record(reason, inputs=named or {}, notes=notes, seed=seed)
-    with new_output(target, overwrite) as folder:
-        write_json_file(folder / "registration.json", record)
-        step = Step(
-            activity="registration",
-            inputs=tuple(digest_path(path) for path in paths),
-            parameters=dict(call),
-            seed=seed,
-            started=started,
-        )
-        write_provenance(folder, target, step)
-    return record | {"output": str(target)}
 
 
 def _held_out(result: RegistrationResult, affine: Affine) -> Vectors | None:

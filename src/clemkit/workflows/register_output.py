@@ -34,6 +34,7 @@ from clemkit.workflows.register_images import Overview
 from clemkit.workflows.registration_record import strict_json, write_json_file, write_vectors
 
 __all__ = [
+    "REBUILT_VOXELS",
     "Vectors",
     "check_output",
     "new_output",
@@ -42,7 +43,11 @@ __all__ = [
     "write_provenance",
     "write_report",
     "write_transforms",
+    "write_vector_table",
 ]
+
+REBUILT_VOXELS = 0.1
+"""How close BigWarp's spline shall come to the transform, moving voxels."""
 
 RECORD = "registration.json"
 PROVENANCE = "provenance.json"
