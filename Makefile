@@ -14,7 +14,7 @@ export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format types layers docs bench examples lock clean clean-venv
+.PHONY: help install install-dev demo test lint format types layers docs bench examples model model-check lock clean clean-venv
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -75,13 +75,21 @@ examples: install  ## every numbered example
 	@set -e; for script in $(sort $(wildcard examples/[0-9]*.py)); do \
 	  echo "$$script"; $(BIN)/python $$script; done
 
+model: install-dev  ## generate what ontology/ describes
+	$(BIN)/python ontology/generate.py
+
+# generated files are compared where the generator is installed
+model-check: install-dev  ## fail when generated files and ontology/ differ
+	@if $(BIN)/python -c 'import linkml' 2>/dev/null; then $(BIN)/python ontology/generate.py --check; \
+	else echo "linkml is not installed: not compared"; fi
+
 lock: install-dev  ## pin again from pyproject.toml (needs the package index)
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \
-	  --extra reg --extra report --group build \
+	  --extra reg --extra report --extra metadata --group build \
 	  --no-header --no-annotate --generate-hashes --output-file requirements/lock.txt
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \
-	  --all-extras --group build --group test --group lint --group docs \
+	  --all-extras --group build --group test --group lint --group docs --group model \
 	  --constraint requirements/lock.txt \
 	  --no-header --no-annotate --generate-hashes --output-file requirements/lock-dev.txt
 

@@ -8,7 +8,7 @@ from importlib import metadata
 import pytest
 from packaging.requirements import Requirement
 
-EXTRAS = ("reg", "report", "elastix")
+EXTRAS = ("reg", "report", "elastix", "metadata")
 # LGPL may be linked; a GCC runtime inside a wheel comes with its exception
 COPYLEFT = re.compile(r"(?<![L])A?GPL(?!.*GCC-exception)|(?<!Lesser )General Public License")
 

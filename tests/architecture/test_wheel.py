@@ -33,7 +33,8 @@ def test_every_file_of_the_package_is_shipped(wheel_names):
     wanted = {
         path.relative_to(source).as_posix()
         for path in (source / "clemkit").rglob("*")
-        if path.is_file() and path.suffix in (".py", ".typed", ".html", ".css", ".js", ".json")
+        if path.is_file()
+        and path.suffix in (".py", ".typed", ".html", ".css", ".js", ".json", ".jsonld", ".ttl")
     }
     assert "clemkit/py.typed" in wanted
     assert wanted <= set(wheel_names)

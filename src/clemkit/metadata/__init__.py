@@ -1,0 +1,1 @@
+"""The description of an experiment: read, check, turn into linked data and back."""

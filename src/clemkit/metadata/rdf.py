@@ -1,0 +1,285 @@
+"""Model to RDF and back, driven by the model map; no LinkML at run time.
+
+Nodes: an experiment is ``<data>/<id>``, a named thing ``<data>/<experiment>/<id>``, a part with an
+identity (step, channel, landmark, …) ``<owner>/<slot>/<position>``; the rest are blank. Items of a
+list carry ``clemkit:position`` (from 1), ordered numbers and words are an ``rdf:List``, enum values
+are IRIs: nothing depends on the order of triples. Further types (PROV-O, P-Plan, OBI, …) and the
+order of steps in P-Plan are written for queries and not needed for reading.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rdflib import RDF, XSD, BNode, Dataset, Graph, Literal, URIRef
+from rdflib.collection import Collection
+from rdflib.term import Node
+
+from clemkit.errors import DataError
+from clemkit.metadata.model_map import contract_iri, expand_curie, model_map
+from clemkit.metadata.models import Experiment, build, canonical, to_plain
+
+__all__ = ["from_graph", "iri_of", "parse", "serialize", "to_graph"]
+
+_DATATYPES = {
+    "string": XSD.string,
+    "integer": XSD.integer,
+    "boolean": XSD.boolean,
+    "date": XSD.date,
+    "datetime": XSD.dateTime,
+}
+_IRI_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|\\^`]+")
+_FORMATS = {"turtle": "turtle", "nt": "nt", "jsonld": "json-ld", "trig": "trig"}
+_P_PLAN = "http://purl.org/net/p-plan#"
+
+
+def iri_of(experiment_id: str, thing_id: str | None = None) -> str:
+    """Return the IRI of an experiment, or of one of its named things."""
+    base = f"{model_map()['data']}{experiment_id}"
+    return base if thing_id is None or thing_id == experiment_id else f"{base}/{thing_id}"
+
+
+def to_graph(experiment: Experiment) -> Graph:
+    """Return the experiment as RDF."""
+    data = to_plain(experiment)
+    graph = Graph()
+    for prefix, iri in model_map()["prefixes"].items():
+        graph.bind(prefix, iri, replace=True)
+    _Writer(graph, str(data["id"])).node(data, model_map()["root"], URIRef(iri_of(data["id"])))
+    return graph
+
+
+def from_graph(graph: Graph, experiment_iri: str | None = None) -> Experiment:
+    """Return the experiment in *graph*, in canonical form.
+
+    Parameters
+    ----------
+    graph : rdflib.Graph
+        Triples of :func:`to_graph`, with anything else beside them.
+    experiment_iri : str, optional
+        Which experiment, where there are several.
+
+    Raises
+    ------
+    DataError
+        No experiment, or several and none chosen, or a node that cannot be read.
+    """
+    mapping = model_map()
+    root = URIRef(mapping["classes"][mapping["root"]]["iri"])
+    found = sorted({str(s) for s in graph.subjects(RDF.type, root)})
+    chosen = [iri for iri in found if experiment_iri in (None, iri)]
+    if len(chosen) != 1:
+        listed = ", ".join(found[:5]) or "none"
+        raise DataError(f"RDF: expected one experiment {experiment_iri or ''}; found {listed}")
+    return canonical(build(_Reader(graph).node(URIRef(chosen[0]), mapping["root"])))
+
+
+def serialize(experiment: Experiment, syntax: str = "turtle") -> str:
+    """Return the experiment as text: ``turtle``, ``nt``, ``jsonld`` or ``trig``.
+
+    Raises
+    ------
+    DataError
+        The syntax is not known.
+    """
+    if syntax not in _FORMATS:
+        raise DataError(f"RDF syntax: expected one of {', '.join(_FORMATS)}; found {syntax!r}")
+    graph = to_graph(experiment)
+    if syntax == "jsonld":
+        context = dict(model_map()["prefixes"])
+        return graph.serialize(format="json-ld", context=context, indent=1, sort_keys=True) + "\n"
+    if syntax == "nt":  # one fixed order, so that two exports can be compared
+        return "".join(sorted(graph.serialize(format="nt").splitlines(keepends=True)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # rdflib's own, inside rdflib
+        return graph.serialize(format=_FORMATS[syntax])
+
+
+def parse(text: str, syntax: str = "turtle") -> Experiment:
+    """Return the experiment in RDF *text*.
+
+    Raises
+    ------
+    DataError
+        The text cannot be parsed, or holds no experiment.
+    """
+    store = Dataset(default_union=True) if syntax == "trig" else Graph()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # rdflib's own, inside rdflib
+            store.parse(data=text, format=_FORMATS.get(syntax, syntax))
+            graph = Graph()
+            for triple in store.triples((None, None, None)):
+                graph.add(triple[:3])
+    except Exception as error:  # each parser of rdflib has exceptions of its own
+        raise DataError(f"RDF: expected {syntax}; found {' '.join(str(error).split())}") from error
+    return from_graph(graph)
+
+
+class _Double(Literal):
+    """A double that Turtle writes with all its digits; rdflib's short form keeps seven."""
+
+    def _literal_n3(self, use_plain: bool = False, qname_callback: Any = None) -> str:
+        return super()._literal_n3(use_plain=False, qname_callback=qname_callback)
+
+
+class _Writer:
+    def __init__(self, graph: Graph, experiment_id: str) -> None:
+        self._graph = graph
+        self._experiment = experiment_id
+        self._position = URIRef(model_map()["vocabulary"] + "position")
+
+    def node(self, data: Mapping[str, Any], declared: str, subject: Node) -> None:
+        mapping = model_map()
+        entry = mapping["classes"][_class_of(data, declared)]
+        types = [entry["iri"], *(mapping["classes"][a]["iri"] for a in entry["ancestors"])]
+        for iri in (*types, *entry["extra_types"]):
+            self._graph.add((subject, RDF.type, URIRef(iri)))
+        for name, value in data.items():
+            slot = mapping["slots"][name]
+            if not slot.get("designator"):
+                self._slot(subject, name, slot, value)
+
+    def _slot(self, subject: Node, name: str, slot: Mapping[str, Any], value: Any) -> None:
+        predicate = URIRef(slot["iri"])
+        items = value if isinstance(value, list) else [value]
+        if slot["kind"] == "class" and slot["inlined"]:
+            nodes = [
+                self._child(subject, name, slot, item, i if isinstance(value, list) else None)
+                for i, item in enumerate(items, 1)
+            ]
+            for node in nodes:
+                self._graph.add((subject, predicate, node))
+            if name == "steps":
+                self._plan(subject, nodes)
+        elif slot.get("ordered"):
+            head = BNode()
+            Collection(self._graph, head, [self._term(item, slot) for item in items])
+            self._graph.add((subject, predicate, head))
+        else:
+            for item in items:
+                self._graph.add((subject, predicate, self._term(item, slot)))
+
+    def _child(
+        self, owner: Node, name: str, slot: Mapping[str, Any], data: Any, position: int | None
+    ) -> Node:
+        entry = model_map()["classes"][_class_of(data, slot["range"])]
+        node: Node
+        if entry["node"] == "id":
+            node = URIRef(iri_of(self._experiment, data["id"]))
+        elif entry["node"] == "child" and isinstance(owner, URIRef):
+            node = URIRef(f"{owner}/{name}" + (f"/{position}" if position else ""))
+        else:
+            node = BNode()
+        self.node(data, slot["range"], node)
+        if position is not None:
+            self._graph.add((node, self._position, Literal(position)))
+        return node
+
+    def _plan(self, plan: Node, steps: list[Node]) -> None:
+        for before, after in itertools.pairwise(steps):
+            self._graph.add((after, URIRef(_P_PLAN + "isPrecededBy"), before))
+        for step in steps:
+            self._graph.add((step, URIRef(_P_PLAN + "isStepOfPlan"), plan))
+
+    def _term(self, value: Any, slot: Mapping[str, Any]) -> Node:
+        if slot["kind"] == "class":
+            return URIRef(iri_of(self._experiment, value))
+        if slot["kind"] == "enum":
+            return URIRef(model_map()["enums"][slot["range"]]["values"][value]["iri"])
+        if slot["range"] in ("uri", "uriorcurie"):
+            iri = value
+            if slot["range"] == "uriorcurie":
+                iri = expand_curie(value) or value
+            if _IRI_SAFE.fullmatch(iri) and contract_iri(iri) == contract_iri(value):
+                return URIRef(iri)
+            return Literal(value, datatype=XSD.anyURI, normalize=False)
+        if slot["range"] == "boolean":
+            return Literal("true" if value else "false", datatype=XSD.boolean)
+        if slot["range"] == "double":
+            return _Double(repr(float(value)), datatype=XSD.double, normalize=False)
+        return Literal(str(value), datatype=_DATATYPES[slot["range"]], normalize=False)
+
+
+class _Reader:
+    def __init__(self, graph: Graph) -> None:
+        mapping = model_map()
+        self._graph = graph
+        self._position = URIRef(mapping["vocabulary"] + "position")
+        self._class_of_iri = {e["iri"]: name for name, e in mapping["classes"].items()}
+        self._value_of_iri = {
+            enum: {v["iri"]: name for name, v in e["values"].items()}
+            for enum, e in mapping["enums"].items()
+        }
+
+    def node(self, subject: Node, declared: str) -> dict[str, Any]:
+        mapping = model_map()
+        name = self._class(subject, declared)
+        data: dict[str, Any] = {}
+        for slot_name in mapping["classes"][name]["slots"]:
+            slot = mapping["slots"][slot_name]
+            if slot.get("designator"):
+                data[slot_name] = name
+                continue
+            found = list(self._graph.objects(subject, URIRef(slot["iri"])))
+            if found:
+                data[slot_name] = self._slot(found, slot, subject)
+        return data
+
+    def _class(self, subject: Node, declared: str) -> str:
+        concrete = model_map()["classes"][declared]["concrete"]
+        types = {self._class_of_iri.get(str(t)) for t in self._graph.objects(subject, RDF.type)}
+        found = [name for name in concrete if name in types]
+        ancestors = {a for name in found for a in model_map()["classes"][name]["ancestors"]}
+        leaves = [name for name in found if name not in ancestors]
+        if len(leaves) != 1:
+            raise DataError(
+                f"RDF node {subject}: expected one class below {declared}; found {leaves or 'none'}"
+            )
+        return leaves[0]
+
+    def _slot(self, found: list[Node], slot: Mapping[str, Any], subject: Node) -> Any:
+        if slot["kind"] == "class" and slot["inlined"]:
+            values: list[Any] = [self.node(n, slot["range"]) for n in self._in_order(found)]
+        elif slot.get("ordered"):
+            heads = [list(self._graph.items(head)) for head in found]
+            values = [self._value(item, slot) for items in heads for item in items]
+        else:
+            values = [self._value(item, slot) for item in found]
+        if slot.get("multivalued"):
+            return values
+        if len(values) != 1:
+            raise DataError(f"RDF node {subject}: expected one {slot['iri']}; found {len(values)}")
+        return values[0]
+
+    def _in_order(self, nodes: list[Node]) -> Iterator[Node]:
+        def key(node: Node) -> tuple[int, str]:
+            value = self._graph.value(node, self._position)
+            return (int(str(value)) if value is not None else 0, str(node))
+
+        return iter(sorted(nodes, key=key))
+
+    def _value(self, node: Node, slot: Mapping[str, Any]) -> Any:
+        text = str(node)
+        if slot["kind"] == "class":
+            return text.rsplit("/", 1)[-1]
+        if slot["kind"] == "enum":
+            value = self._value_of_iri[slot["range"]].get(text)
+            if value is None:
+                raise DataError(f"RDF: expected a value of {slot['range']}; found {text}")
+            return value
+        if slot["range"] == "uriorcurie":
+            return contract_iri(text)
+        if slot["range"] == "boolean":
+            return text in ("true", "1")
+        if slot["range"] == "integer":
+            return int(text)
+        return float(text) if slot["range"] == "double" else text
+
+
+def _class_of(data: Mapping[str, Any], declared: str) -> str:
+    return str(data.get("type", declared))
