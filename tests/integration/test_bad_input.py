@@ -133,7 +133,7 @@ def test_unrelated_samples_are_not_a_confident_result(register, files):
 
 
 def test_exchanged_volumes_are_named_in_the_refusal(register, files):
-    wide = np.random.default_rng(6).poisson(30, (12, 60, 70)).astype(np.uint16)
+    wide = np.random.default_rng(6).poisson(30, (8, 38, 42)).astype(np.uint16)
     whole = write(files.folder / "wide.ome.tif", wide, LM)
     found = register(fixed=whole, moving=files.em, fixed_labels=None)
     refused(found, "may be exchanged", "smaller than the fixed one")

@@ -245,7 +245,13 @@ def _open_labels(
             f"voxel size in the file; found shape {info.shape_zyx} and no voxel size; check the "
             "axes, or convert it with: clemkit convert --voxel-size Z,Y,X"
         )
-    labels = _open(path, side, grid.voxel_size_zyx_nm if same else None, grid.space, role="labels")
+    voxel = grid.voxel_size_zyx_nm if same else None
+    labels = _open(path, side, voxel, grid.space)
+    planes = sample_planes(labels)
+    if mask_threshold(planes) is None:
+        labels = _open(path, side, voxel, grid.space, role="labels")
+    labels, repairs = repair_labels(labels, planes, side)
+    notes += repairs
     if same:
         own = info.voxel_size_zyx_nm
         if known and not overridden and not np.allclose(own or (), grid.voxel_size_zyx_nm):
