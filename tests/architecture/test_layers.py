@@ -21,4 +21,4 @@ def test_import_contracts():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 kept" in done.stdout
+    assert "7 kept" in done.stdout
