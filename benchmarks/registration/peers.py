@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -27,6 +27,7 @@ from clemkit.registration.presets.clem_reg import ClemRegSettings, clem_reg_tran
 from clemkit.registration.presets.cosem import cosem_transform
 from clemkit.registration.presets.published import cut_field
 from clemkit.transforms import Affine, DisplacementField, Transform, compose, fit_affine
+from clemkit.volumes import Volume
 
 __all__ = ["METHODS", "Method", "Outcome", "true_rotation"]
 
@@ -62,11 +63,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: its function, what it is given, the package it needs, and whether it does CT."""
+    """A method: its function, what it is given, the package it needs, and what it can do."""
 
     run: Callable[[Case, bool], Outcome]
     given: str
     package: str | None = None
+    light: bool = True
     xray: bool = True
 
     @property
@@ -96,10 +98,18 @@ def true_rotation(case: Case) -> Affine:
 
 
 def clemkit(case: Case, flip: bool) -> Outcome:
-    """Nothing but the volumes, their voxel sizes and, for light, the EM labels."""
+    """Nothing but the volumes, their voxel sizes and the EM labels."""
+    return _clemkit(case, case.fixed_labels, flip)
+
+
+def clemkit_grey(case: Case, flip: bool) -> Outcome:
+    """Nothing but the volumes and their voxel sizes."""
+    return _clemkit(case, None, flip)
+
+
+def _clemkit(case: Case, labels: Volume | None, flip: bool) -> Outcome:
     from clemkit.registration.engine import register
 
-    labels = None if _is_xray(case) else case.fixed_labels
     try:
         result = register(case.fixed, case.moving, fixed_labels=labels, allow_reflection=flip)
     except RegistrationError as refusal:
@@ -126,13 +136,25 @@ def cosem_rotated(case: Case, flip: bool) -> Outcome:
 
 
 def _cosem(case: Case, start: Affine | None) -> Transform:
+    fixed, labels = case.fixed, case.fixed_labels
+    if _is_xray(case) and labels is not None:
+        # correlation has a sign: stained nuclei are dark in some scans and bright in others
+        mask = labels.read() > 0
+        picture = (mask == _bright_in_moving(case, mask)).astype(np.float32)
+        fixed, labels = replace(labels, data=picture, role="intensity"), None
     return cosem_transform(
-        case.fixed,
-        case.moving,
-        fixed_labels=None if _is_xray(case) else case.fixed_labels,
-        moving_channel=case.moving_channel,
-        start=start,
+        fixed, case.moving, fixed_labels=labels, moving_channel=case.moving_channel, start=start
     )
+
+
+def _bright_in_moving(case: Case, mask: np.ndarray) -> bool:
+    """Return whether labelled structures are the brighter ones, as a user would see."""
+    grid, moving = case.fixed.grid, case.moving.read(channel=case.moving_channel)
+    points = grid.points()[::97]
+    index = np.rint(case.moving.grid.to_index(true_rotation(case).apply_points(points))).astype(int)
+    inside = np.all((index >= 0) & (index < moving.shape), axis=1)
+    values, labelled = moving[tuple(index[inside].T)], mask.ravel()[::97][inside]
+    return bool(values[labelled].mean() > values[~labelled].mean())
 
 
 def elastix_mi(case: Case, flip: bool) -> Outcome:
@@ -286,6 +308,7 @@ def _structures(
 
 METHODS: dict[str, Method] = {
     "clemkit": Method(clemkit, "nothing"),
+    "clemkit-grey": Method(clemkit_grey, "nothing, not even labels", light=False),
     "cosem-centred": Method(cosem_centred, "field centres", "itk"),
     "cosem-rotated": Method(cosem_rotated, "true rotation", "itk"),
     "elastix-mi": Method(elastix_mi, "true rotation", "itk"),

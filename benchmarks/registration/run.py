@@ -173,7 +173,7 @@ def methods_for(problem: Any, methods: list[str]) -> list[str]:
         return [m for m in methods if m == "clemkit"]
     if problem.kind in ("simulated-ct", "phantom-xray"):
         return [m for m in methods if METHODS[m].xray]
-    return methods
+    return [m for m in methods if METHODS[m].light]
 
 
 def run_case(problem: Any, methods: list[str], rows_path: Path) -> None:

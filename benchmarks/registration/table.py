@@ -177,7 +177,7 @@ def write_results(rows: list[Row], stem: Path, heading: dict[str, Any]) -> str:
         "Errors in µm, moving frame, at points that no method saw. Median and p95 are medians over "
         "the cases' own; worst is the largest error of any point of any case; CPU is a median, "
         "memory a maximum. *Found*: the case's median error is below the axial PSF of light "
-        "(0.82, 0.85 or 0.60 µm) or one X-ray voxel.",
+        "(0.82, 0.85 or 0.60 µm) or three X-ray voxels.",
         *_group_tables(rows, heading["given"]),
         *_paired(rows),
         *_negatives(rows),
