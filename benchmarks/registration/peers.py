@@ -191,7 +191,8 @@ def greedy(case: Case, flip: bool) -> Outcome:
         affine_iterations=100, deformable_iterations=100, control_spacing_nm=_spacing_nm(case)
     )
     if _is_xray(case):
-        fixed, fixed_grid, moving, moving_grid = _plain_pair(case, start)
+        # at full resolution a scan takes minutes and two gigabytes
+        fixed, fixed_grid, moving, moving_grid = _plain_pair(case, start, coarser=2)
         found = GreedyBackend().refine(
             fixed, fixed_grid, moving, moving_grid, start, settings=settings
         )
@@ -272,10 +273,12 @@ def _spacing_nm(case: Case) -> float:
     return 16 * min(case.moving.grid.voxel_size_zyx_nm) if _is_xray(case) else 3500.0
 
 
-def _plain_pair(case: Case, start: Affine) -> tuple[np.ndarray, Grid, np.ndarray, Grid]:
+def _plain_pair(
+    case: Case, start: Affine, coarser: float = 1
+) -> tuple[np.ndarray, Grid, np.ndarray, Grid]:
     """Return labelled fraction (or grey values) and the cut moving image, at like voxel size."""
     finest = min(case.moving.grid.voxel_size_zyx_nm)
-    voxel = finest if _is_xray(case) else 2 * finest
+    voxel = coarser * (finest if _is_xray(case) else 2 * finest)
     if _is_xray(case) or case.fixed_labels is None:
         fixed, grid = case.fixed.read().astype(np.float32), case.fixed.grid
     else:
