@@ -18,7 +18,7 @@ from clemkit.cli.main import main
 from clemkit.geometry import Grid, Space
 from clemkit.volumes import Volume, write_ome_tiff
 
-EM, LM = (100.0, 100.0, 100.0), (200.0, 150.0, 150.0)
+EM, LM = (100.0, 100.0, 100.0), (200.0, 160.0, 160.0)
 
 
 def write(path: Path, data: np.ndarray, voxel, **kwargs) -> Path:
@@ -132,10 +132,13 @@ def test_unrelated_samples_are_not_a_confident_result(register, files):
     assert found.status == (1 if found.record["status"] == "failed" else 0)
 
 
+@pytest.mark.slow
 def test_exchanged_volumes_are_named_in_the_refusal(register, files):
-    wide = np.random.default_rng(6).poisson(30, (8, 38, 42)).astype(np.uint16)
-    whole = write(files.folder / "wide.ome.tif", wide, LM)
-    found = register(fixed=whole, moving=files.em, fixed_labels=None)
+    labels = blobs(4, (24, 60, 70), 12)
+    stack = np.random.default_rng(6).poisson(20 + 50 * (labels > 0)).astype(np.uint16)
+    wide = write(files.folder / "wide.ome.tif", stack, LM)
+    segmented = write(files.folder / "segmented.ome.tif", labels, LM, role="labels")
+    found = register(fixed=wide, moving=files.em, fixed_labels=segmented)
     refused(found, "may be exchanged", "smaller than the fixed one")
 
 
