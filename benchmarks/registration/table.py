@@ -205,23 +205,34 @@ def _plot(rows: list[Row], path: Path, order: list[str]) -> None:
     titles = [t for t, kinds in GROUPS.items() if any(r["kind"] in kinds for r in rows)]
     if not titles:
         return
+    levels = _ordered((r["level"] for r in rows), LEVELS)
     figure, axes = pyplot.subplots(
-        len(titles), len(LEVELS), figsize=(11, 3.2 * len(titles)), sharey="row", squeeze=False
-    )
+        len(titles), len(levels), figsize=(1 + 3.6 * len(levels), 3.2 * len(titles)),
+        sharey="row", squeeze=False,
+    )  # fmt: skip
     for line, title in zip(axes, titles, strict=True):
-        for axis, level in zip(line, LEVELS, strict=True):
+        for axis, level in zip(line, levels, strict=True):
             part = [r for r in rows if r["kind"] in GROUPS[title] and r["level"] == level]
             methods = _ordered((r["method"] for r in part), order)
             for i, method in enumerate(methods):
-                mine = [r for r in part if r["method"] == method and r.get("median_um") is not None]
+                every = [r for r in part if r["method"] == method]
+                mine = [r for r in every if r.get("median_um") is not None]
                 values = [r["median_um"] for r in mine]
-                x = i + np.linspace(-0.2, 0.2, max(len(values), 1))[: len(values)]
-                axis.scatter(x, values, s=16, alpha=0.8)
+                x = i + np.linspace(-0.2, 0.2, len(values) + 2)[1:-1]
+                # hollow: the method itself doubts
+                face = ["none" if r["status"] == "uncertain" else f"C{i}" for r in mine]
+                axis.scatter(x, values, s=16, facecolors=face, edgecolors=f"C{i}")
                 if values:
                     axis.hlines(np.median(values), i - 0.3, i + 0.3, color="black", linewidth=1)
+                if len(mine) < len(every):
+                    text = f"{len(every) - len(mine)} none"
+                    axis.text(i, 0.98, text, transform=axis.get_xaxis_transform(),
+                              ha="center", va="top", fontsize=6)  # fmt: skip
             for limit in sorted({r["threshold_um"] for r in part if "threshold_um" in r}):
                 axis.axhline(limit, color="grey", linewidth=0.6, linestyle=":")
             axis.set_yscale("log")
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter("")
             axis.set_xticks(range(len(methods)), methods, rotation=60, ha="right", fontsize=7)
             axis.set_title(f"{title}, {level}", fontsize=8)
         line[0].set_ylabel("median error (µm)")
