@@ -18,7 +18,12 @@ from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.registration.engines.backend import RefinementSettings, check_problem
 from clemkit.registration.engines.elastix import _require_moved
 from clemkit.registration.engines.elastix_parameters import format_map, parameter_maps
-from clemkit.registration.engines.greedy import GreedyBackend, affine_from_ras, affine_to_ras
+from clemkit.registration.engines.greedy import (
+    GreedyBackend,
+    _commands,
+    affine_from_ras,
+    affine_to_ras,
+)
 from clemkit.registration.engines.start import affine_start, padded
 from clemkit.registration.engines.structure_refinement import refine_structures
 from clemkit.registration.engines.worker_process import run_worker
@@ -248,6 +253,19 @@ def test_a_failing_worker_reports_its_last_words(tmp_path):
 def test_a_crash_ends_the_worker_not_the_caller(tmp_path):
     with pytest.raises(NotConvergedError, match="signal 6"):
         worker(tmp_path, "import os; os.abort()")
+
+
+def test_greedy_leaves_four_voxels_at_its_coarsest_level():
+    settings = RefinementSettings(affine_iterations=40, deformable_iterations=12)
+    thin = replace(FIXED, shape_zyx=(9, 40, 40))
+    affine, deformable = _commands(settings, thin, mask=True)
+    assert "-n 40x10 " in affine
+    assert "-n 12x3 " in deformable
+    assert "-gm inside" in affine
+    assert "-n 40 " in _commands(settings, FIXED, mask=False)[0]
+    assert (
+        "-n 40x40x40x10 " in _commands(settings, replace(FIXED, shape_zyx=(32, 40, 40)), False)[0]
+    )
 
 
 def test_greedy_has_no_landmark_term(images):

@@ -106,11 +106,13 @@ class GreedyBackend:
 
 
 def _commands(settings: RefinementSettings, grid: Grid, mask: bool) -> tuple[str, str]:
+    # each level halves the image, and greedy's blur needs four voxels along every axis
+    levels = min(settings.levels, int(np.log2(min(grid.shape_zyx) / 4)) + 1)
+
     def schedule(count: int) -> str:
         # the finest level costs eight times the next and moves least
-        each = [count if level or settings.levels == 1 else max(count // 4, 1)
-                for level in reversed(range(settings.levels))]  # fmt: skip
-        return "x".join(map(str, each))
+        finest = count if levels == 1 else max(count // 4, 1)
+        return "x".join(map(str, [count] * (levels - 1) + [finest]))
 
     # correlation of patches suits any local contrast: mutual information is for the affine only
     dense = "NCC 2x2x2"
