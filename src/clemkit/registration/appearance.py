@@ -111,7 +111,6 @@ class Appearance:
 
     def refit(self, image: FloatImage, weight: FloatImage, iterations: int) -> None:
         """Improve brightness and background for the current alignment [1]_."""
-        s = self.structures
         positive = np.maximum(image, 0.0)
         inverse = weight / self.variance
         target = inverse * positive
@@ -124,12 +123,11 @@ class Appearance:
             below = self._lattice.project(np.stack([current] * 3))[0]
             self._background *= (background_all + _TINY) / (below + _TINY)
             self._update_expected()
-        _ = s
 
     def _per_piece(self, image: FloatImage) -> FloatArray:
         s = self.structures
         blurred = self._blur(image.astype(np.float32)) * s.fraction
-        return np.bincount(s.piece.ravel(), blurred.ravel(), s.count + 1)
+        return np.bincount(s.piece.ravel(), blurred.ravel(), s.count + 1).astype(np.float64)
 
     def fit_noise(self, image: FloatImage, weight: FloatImage, bins: int = 12) -> None:
         """Fit the variance as a line in the expected image, from the residuals."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,18 +199,16 @@ def moving_image(
 
 
 def read_mask(
-    labels: Volume,
-    factor_zyx: tuple[int, int, int],
-    box=None,  # type: ignore[no-untyped-def]
+    labels: Volume, factor_zyx: tuple[int, int, int], box: Box | None = None
 ) -> tuple[FloatImage, Grid]:
     """Return the labelled fraction of blocks of voxels."""
 
     @dataclass(frozen=True)
     class Mask:
         shape: tuple[int, ...]
-        dtype: np.dtype
+        dtype: np.dtype[np.float32]
 
-        def __getitem__(self, key):  # type: ignore[no-untyped-def]
+        def __getitem__(self, key: Any) -> FloatImage:
             return (np.asarray(labels.data[key]) > 0).astype(np.float32)
 
     view = Volume(

@@ -118,7 +118,9 @@ class FfdLattice:
         for axis in range(3):
             index = np.arange(self.grid.shape_zyx[axis])
             physical = self.grid.origin_zyx_nm[axis] + index * self.grid.voxel_size_zyx_nm[axis]
-            position = (physical - self.lattice.origin_zyx_nm[axis]) / self.spacing_zyx_nm[axis]
+            position = np.asarray(
+                (physical - self.lattice.origin_zyx_nm[axis]) / self.spacing_zyx_nm[axis]
+            )
             matrices.append(_basis_matrix(position, self.shape[axis]))
         return matrices[0], matrices[1], matrices[2]
 
@@ -164,18 +166,21 @@ class FfdLattice:
         return product.reshape(len(points_zyx_nm), -1)
 
     @cached_property
-    def _pairs(self) -> tuple[tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]], ...]:
+    def _pairs(
+        self,
+    ) -> tuple[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]], ...]:
         """Per axis: products of basis pairs ``(voxels, pairs)`` and both control indices."""
         out = []
         for b in self.basis:
             n = b.shape[1]
             i, j = np.nonzero(np.abs(np.arange(n)[:, None] - np.arange(n)[None]) <= 3)
-            out.append(((b[:, i] * b[:, j]).astype(np.float32), i, j))
+            products = (b[:, i] * b[:, j]).astype(np.float32)
+            out.append((products, i.astype(np.int64), j.astype(np.int64)))
         return tuple(out)
 
     @cached_property
     def _pair_index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        nz, ny, nx = self.shape
+        _, ny, nx = self.shape
         (_, iz, jz), (_, iy, jy), (_, ix, jx) = self._pairs
         row = (iz[:, None, None] * ny + iy[None, :, None]) * nx + ix[None, None, :]
         col = (jz[:, None, None] * ny + jy[None, :, None]) * nx + jx[None, None, :]
@@ -205,7 +210,7 @@ class FfdLattice:
         self, gradient: NDArray[np.float32], weight: NDArray[np.float32]
     ) -> sp.csr_array:
         """Return the Gauss-Newton matrix for residuals with *gradient* ``(3, Z, Y, X)``."""
-        blocks: list[list[sp.csr_array]] = [[None] * 3 for _ in range(3)]  # type: ignore[list-item]
+        blocks: list[list[sp.csr_array]] = [[None] * 3 for _ in range(3)]
         for a in range(3):
             for b in range(a, 3):
                 blocks[a][b] = self.gram(weight * gradient[a] * gradient[b])

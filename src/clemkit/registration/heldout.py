@@ -19,6 +19,7 @@ from scipy import ndimage as ndi
 from scipy.optimize import minimize
 
 from clemkit.geometry import FloatArray, Grid
+from clemkit.registration.factor import positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.model_fit import ModelFit
 from clemkit.registration.result import ErrorEstimate
@@ -120,9 +121,7 @@ def hold_out(
         lost = -lattice.project(weight * fit.residual * fit.gradient).ravel()
         # data term at the solution, without the held-out voxels
         matrix = normal + bending
-        ridge = 1e-9 * (1 + float(np.mean(np.diag(fit.normal))))
-        matrix[np.diag_indices_from(matrix)] += ridge
-        factor = sl.cho_factor(matrix)
+        factor = positive_factor(matrix)
         solution = sl.cho_solve(factor, normal @ fit.coefficients.ravel() + (right - lost))
         move = lattice.field(solution.reshape(fit.coefficients.shape)) - current
         change = (move * fit.gradient).sum(axis=0)
@@ -212,8 +211,7 @@ def spread_map(fit: ModelFit, coarse: Grid, linear: FloatArray, scale: float) ->
 
 def _posterior(fit: ModelFit) -> FloatArray:
     matrix = fit.normal + fit.stiffness * fit.lattice.bending.toarray()
-    matrix[np.diag_indices_from(matrix)] += 1e-9 * (1 + float(np.mean(np.diag(fit.normal))))
-    return np.asarray(sl.cho_solve(sl.cho_factor(matrix), np.eye(len(matrix))))
+    return np.asarray(sl.cho_solve(positive_factor(matrix), np.eye(len(matrix))))
 
 
 def estimate_error(
@@ -257,8 +255,7 @@ def estimate_error(
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     rows = fit.lattice.rows(points)
     matrix = fit.normal + fit.stiffness * fit.lattice.bending.toarray()
-    matrix[np.diag_indices_from(matrix)] += 1e-9 * (1 + float(np.mean(np.diag(fit.normal))))
-    lower = sl.cholesky(matrix, lower=True)
+    lower = positive_factor(matrix)[0]
     draws = sl.solve_triangular(
         lower, rng.standard_normal((len(matrix), samples)), lower=True, trans="T"
     )

@@ -43,7 +43,7 @@ def block_mean(
         counts = np.minimum(starts + f, n) - starts
         shape = [1, 1, 1]
         shape[axis] = len(starts)
-        out = sums / counts.reshape(shape).astype(np.float32)
+        out = np.asarray(sums / counts.reshape(shape), dtype=np.float32)
     return out, grid.downsample(factor_zyx)
 
 

@@ -19,10 +19,11 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from clemkit.geometry import FloatArray, Grid
+from clemkit.registration.factor import positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.pull import AffineMap, Pull, gradient_nm, interior
 
-__all__ = ["Match", "coarse_grid", "compare", "match_affine", "match_lattice", "solve_positive"]
+__all__ = ["Match", "coarse_grid", "compare", "match_affine", "match_lattice"]
 
 FloatImage = NDArray[np.float32]
 
@@ -75,8 +76,8 @@ def compare(
     gradient = (gradient_nm(warped, pull.work_grid) + np.float32(gain) * template_gradient) * (
         np.float32(0.5 / sigma)
     )
-    weight = w / (1 + residual**2 / 4)
-    return Match(correlation, n / w.size, residual, weight, gradient)
+    weight = (w / (1 + residual**2 / 4)).astype(np.float32)
+    return Match(float(correlation), n / w.size, residual.astype(np.float32), weight, gradient)
 
 
 def match_affine(
@@ -155,13 +156,6 @@ def match_affine(
     return affine, match, total
 
 
-def solve_positive(matrix: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve a positive definite system by Cholesky factors; adds a tiny ridge."""
-    matrix = matrix.copy()
-    matrix[np.diag_indices_from(matrix)] += 1e-9 * (1 + float(np.mean(np.diag(matrix))))
-    return np.asarray(sl.cho_solve(sl.cho_factor(matrix, overwrite_a=True), right))
-
-
 def match_lattice(
     pull: Pull,
     template: FloatImage,
@@ -204,7 +198,7 @@ def match_lattice(
         normal = lattice.normal_matrix(match.gradient, weight).toarray() + bending
         right = -lattice.project(weight * match.residual * match.gradient).ravel()
         right -= bending @ current.ravel()
-        step = solve_positive(normal, right).reshape(current.shape)
+        step = sl.cho_solve(positive_factor(normal), right).reshape(current.shape)
         size = float(np.abs(lattice.field(step)).max())
         current = current + step * min(1.0, step_limit_nm / max(size, 1e-9))
         match = compare(pull, template, gradient_t, lattice.field(current))

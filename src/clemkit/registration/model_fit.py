@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from clemkit.geometry import FloatArray
 from clemkit.provenance import Progress, no_progress
 from clemkit.registration.appearance import Appearance
+from clemkit.registration.factor import positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.matching import compare
 from clemkit.registration.pull import Pull, gradient_nm, interior
@@ -124,12 +125,11 @@ def fit_model(
         normal = lattice.normal_matrix(gradient, weight).toarray()
         right = -lattice.project(weight * residual * gradient).ravel()
         target = normal @ current.ravel() + right
-        ridge = 1e-9 * (1 + float(np.mean(np.diag(normal)))) * np.eye(lattice.size)
         # where nothing bends, the evidence asks for an infinite weight; this one freezes bending
         stiffest = 1e8 * float(np.mean(np.diag(normal))) / float(np.mean(np.diag(bending)))
         solution = current.ravel()
         for _ in range(2):
-            factor = sl.cho_factor(normal + stiffness * bending + ridge, overwrite_a=True)
+            factor = positive_factor(normal + stiffness * bending)
             solution = sl.cho_solve(factor, target)
             freedom = float(lattice.size - stiffness * _trace_solve(factor, bending))
             energy = float(solution @ bending @ solution)
@@ -169,7 +169,7 @@ def fit_normalised(
     progress: Progress = no_progress,
     stage: str = "intensity fit",
 ) -> ModelFit:
-    """Final stage without structures: normalised images, bending weight by the evidence.
+    """Fit normalised images when there are no structures; bending weight by the evidence.
 
     Parameters
     ----------
@@ -202,8 +202,7 @@ def fit_normalised(
         normal = lattice.normal_matrix(match.gradient, weight).toarray()
         right = -lattice.project(weight * match.residual * match.gradient).ravel()
         target = normal @ current.ravel() + right
-        ridge = 1e-9 * (1 + float(np.mean(np.diag(normal)))) * np.eye(lattice.size)
-        factor = sl.cho_factor(normal + stiffness * bending + ridge, overwrite_a=True)
+        factor = positive_factor(normal + stiffness * bending)
         solution = sl.cho_solve(factor, target)
         freedom = float(lattice.size - stiffness * _trace_solve(factor, bending))
         energy = float(solution @ bending @ solution)

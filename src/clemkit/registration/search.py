@@ -51,13 +51,13 @@ class SearchOutcome:
 def search_voxel_nm(fixed: FixedFeatures, moving_grid: Grid, settings: Settings) -> float:
     """Return the voxel size of the pose search.
 
-    About 3.3 structure radii, but so that the fixed field has 22 to 64 voxels along its longest
+    About 3.3 structure radii, but so that the fixed field has 22 to 36 voxels along its longest
     edge and the moving volume at most 192.
     """
     if settings.search_voxel_nm is not None:
         return settings.search_voxel_nm
     longest = float(fixed.grid.extent_zyx_nm.max())
-    wanted = float(np.clip(3.3 * fixed.radius_nm, longest / 64, longest / 22))
+    wanted = float(np.clip(3.3 * fixed.radius_nm, longest / 36, longest / 22))
     return max(wanted, float(moving_grid.extent_zyx_nm.max()) / 192)
 
 
@@ -259,7 +259,8 @@ def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
     """Return 0 to 1 from the relative margin between the best and the best different pose.
 
     The margin is ``(best - second) / best`` of the correlation after the same coarse deformation.
-    A correlation below 0.15 is no evidence at all. Mirrors count against a mirror only.
+    A correlation below 0.25 is no evidence at all: unrelated samples reach it.
+    Mirrors count against a mirror only.
     """
     best = ranked[0].score
     hand = ranked[0].is_mirror
@@ -269,7 +270,7 @@ def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
         if not _same_place(c, ranked[0], grid)
         and not (hand is False and c.is_mirror)  # handedness was decided before
     ]
-    if best <= 0.15:
+    if best <= 0.25:
         return 0.0
     margin = (best - max(max(others, default=0.0), 0.0)) / best
-    return float(min(np.clip((margin - 0.05) / 0.30, 0.0, 1.0), np.clip((best - 0.15) / 0.2, 0, 1)))
+    return float(min(np.clip((margin - 0.05) / 0.30, 0.0, 1.0), np.clip((best - 0.25) / 0.2, 0, 1)))

@@ -1,0 +1,133 @@
+"""The final deformation: which fit, on which grid, and without folds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.linalg as sl
+
+from clemkit.errors import RegistrationError
+from clemkit.geometry import FloatArray, Grid
+from clemkit.provenance import Progress
+from clemkit.registration.factor import positive_factor
+from clemkit.registration.features import FixedFeatures
+from clemkit.registration.ffd_lattice import FfdLattice
+from clemkit.registration.intensity import gaussian_blur_nm
+from clemkit.registration.matching import coarse_grid
+from clemkit.registration.model_fit import ModelFit, fit_normalised
+from clemkit.registration.pull import Pull, resample_to
+from clemkit.registration.refine import MovingCrop, final_fit, work_factor
+from clemkit.registration.scales import open_voxel_sizes_nm
+from clemkit.registration.search import prior_stiffness
+from clemkit.registration.settings import Settings
+from clemkit.registration.start import Start
+from clemkit.registration.structures import Structures, block_structures
+from clemkit.transforms import check_folding
+
+__all__ = ["SEGMENTATION_STIFFNESS", "fit_deformation", "unfold"]
+
+_LEAST_JACOBIAN = 0.15
+SEGMENTATION_STIFFNESS = 4.0  # outlines of two segmentations differ more than images do
+
+
+def fit_deformation(
+    features: FixedFeatures,
+    crop: MovingCrop,
+    found: Start,
+    lattice: FfdLattice,
+    coefficients: FloatArray,
+    blur: float,
+    spacing: float,
+    detail_nm: float,
+    settings: Settings,
+    progress: Progress,
+) -> tuple[ModelFit, Structures]:
+    """Fit under the model of the moving image, or on normalised images without labels.
+
+    Parameters
+    ----------
+    features, crop, found
+        Fixed side, moving side, start.
+    lattice, coefficients
+        Deformation so far.
+    blur : float
+        Last blur of the levels before, nm.
+    spacing : float
+        Control spacing, nm.
+    detail_nm : float
+        Not 0 for two segmentations; see ``segmentation_detail_nm``.
+
+    Returns
+    -------
+    fit, structures
+        The structures are pieces of objects, or cubes, for the held-out error.
+    """
+    affine = found.outcome.best.affine
+    stiffness = 4 * prior_stiffness(features.grid, 900)
+    if detail_nm > 0:
+        stiffness *= SEGMENTATION_STIFFNESS
+    if features.labels is not None and detail_nm == 0:
+        fit, structures, _, _ = final_fit(
+            features,
+            crop,
+            affine,
+            lattice,
+            coefficients,
+            psf_zyx_nm=found.psf_zyx_nm,
+            spacing_nm=spacing,
+            stiffness=stiffness,
+            settings=settings,
+            progress=progress,
+        )
+        return fit, structures
+    factor = work_factor(features.grid, crop.grid, settings.work_voxel_nm)
+    grid = features.grid.downsample(factor)
+    template, template_grid = features.template(min(open_voxel_sizes_nm(grid)), found.psf_zyx_nm)
+    soft = gaussian_blur_nm(template, blur, template_grid.voxel_size_zyx_nm)
+    image = gaussian_blur_nm(crop.normal, blur, crop.grid.voxel_size_zyx_nm)
+    work = coarse_grid(grid, max(min(open_voxel_sizes_nm(grid)), 0.8 * blur))
+    level = FfdLattice(grid=work, spacing_zyx_nm=(spacing,) * 3, margin_zyx_nm=(spacing / 4,) * 3)
+    reach = max(2.5 * blur, detail_nm)
+    fit = fit_normalised(
+        Pull(image, crop.grid, work, affine),
+        resample_to(soft, template_grid, work),
+        level,
+        level.resample_from(lattice, coefficients),
+        stiffness=stiffness,
+        correlation_volume=float(
+            np.prod(np.maximum(reach / np.array(work.voxel_size_zyx_nm), 1.0))
+        ),
+        step_limit_nm=1.5 * blur,
+        adapt=detail_nm == 0,
+        progress=progress,
+    )
+    return fit, block_structures(work, spacing / 2)
+
+
+def unfold(fit: ModelFit, linear: FloatArray, grid: Grid, warnings: list[str]) -> ModelFit:
+    """Stiffen the linearised solution until the smallest determinant is safely positive."""
+    data = (
+        fit.normal @ fit.coefficients.ravel()
+        - fit.lattice.project(fit.weight * fit.residual * fit.gradient).ravel()
+    )
+    bending = fit.lattice.bending.toarray()
+    current = fit
+    for _ in range(8):
+        transform = current.lattice.to_transform(current.coefficients, grid.space)
+        summary = check_folding(transform, fit.lattice.grid)
+        if summary.minimum >= _LEAST_JACOBIAN:
+            if current is not fit:
+                warnings.append(
+                    "the deformation was stiffened until its Jacobian determinant was at least "
+                    f"{_LEAST_JACOBIAN} everywhere; it may follow the data less closely"
+                )
+            return current
+        stiffness = current.stiffness * 2
+        matrix = fit.normal + stiffness * bending
+        solution = sl.cho_solve(positive_factor(matrix), data).reshape(fit.coefficients.shape)
+        current = replace(current, coefficients=solution, stiffness=stiffness)
+    raise RegistrationError(
+        "deformation: expected a map without folds; found folds however stiff it was made; "
+        "the pose is probably wrong"
+    )

@@ -1,0 +1,163 @@
+"""Finding the start of two volumes: channels, labels or grey images, and whether to trust it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clemkit.errors import RegistrationError
+from clemkit.geometry import FloatArray
+from clemkit.provenance import Progress
+from clemkit.registration.features import FixedFeatures, fixed_features, moving_image
+from clemkit.registration.scales import blur_nm
+from clemkit.registration.search import SearchOutcome, find_start, search_voxel_nm
+from clemkit.registration.settings import Settings
+from clemkit.volumes import Volume
+
+__all__ = ["Start", "find_volumes_start", "require_usable"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The chosen channel, the search that chose it, and the blur that was assumed."""
+
+    channel: int
+    outcome: SearchOutcome
+    psf_zyx_nm: FloatArray
+
+
+def find_volumes_start(
+    features: FixedFeatures,
+    fixed: Volume,
+    fixed_channel: int,
+    moving: Volume,
+    moving_labels: Volume | None,
+    moving_channel: int | str | None,
+    settings: Settings,
+    warnings: list[str],
+    progress: Progress,
+) -> tuple[Start, FixedFeatures]:
+    """Search with the labels; where EM meets X-ray, with the grey images when those do better.
+
+    Heavy-metal stain gives EM and X-ray CT much the same contrast, so that the images
+    themselves often hold more evidence than the labels.
+    """
+    grey = features.labels is not None and moving.modality != "lm" and moving_labels is None
+    found = _search(
+        features,
+        fixed,
+        moving,
+        moving_labels,
+        moving_channel,
+        settings,
+        warnings,
+        progress,
+        quick=grey,
+    )
+    if not grey or found.outcome.confidence > 0.95:
+        return found, features
+    images = fixed_features(fixed, None, fixed_channel, None)
+    other = _search(
+        images, fixed, moving, None, moving_channel, settings, warnings, progress, quick=False
+    )
+    if other.outcome.confidence <= found.outcome.confidence:
+        return found, features
+    warnings.append(
+        f"the grey images gave a clearer pose than the labels (confidence "
+        f"{other.outcome.confidence:.2f} against {found.outcome.confidence:.2f}) and were used"
+    )
+    return other, images
+
+
+def _search(
+    features: FixedFeatures,
+    fixed: Volume,
+    moving: Volume,
+    moving_labels: Volume | None,
+    moving_channel: int | str | None,
+    settings: Settings,
+    warnings: list[str],
+    progress: Progress,
+    *,
+    quick: bool,
+) -> Start:
+    if moving_channel is None:
+        channels = list(range(moving.channel_count)) if moving_labels is None else [0]
+    else:
+        channels = [moving.channel_index(moving_channel)]
+    psf = blur_nm(moving, settings)
+    if moving_labels is not None:
+        psf = 0.6 * np.array(moving_labels.grid.voxel_size_zyx_nm)
+    scale = settings.expected_scale or (
+        1.1 if moving.modality == "lm" and fixed.modality == "em" else 1.0
+    )
+    voxel = search_voxel_nm(features, moving.grid, settings)
+    signs = moving_labels is None and moving.modality != "lm"
+    everything = settings.any_orientation
+    if everything is None:
+        everything = moving.modality != "lm" or moving_labels is not None
+    best: Start | None = None
+    scores: list[str] = []
+    for channel in channels:
+        image = moving_image(moving, moving_labels, channel, voxel / 3, features.normalisation_nm)
+        outcome = find_start(
+            features,
+            image,
+            blur_zyx_nm=psf,
+            settings=settings,
+            expected_scale=scale,
+            both_signs=signs,
+            try_everything=everything,
+            stop_early=quick
+            or (len(channels) > 1 and best is not None and best.outcome.confidence > 0.8),
+            progress=progress,
+        )
+        if outcome is None:
+            continue
+        name = moving.channels[channel] if moving.channels else str(channel)
+        scores.append(f"{name}: {outcome.best.correlation:.2f}")
+        rank = (outcome.confidence, outcome.best.score)
+        if best is None or rank > (best.outcome.confidence, best.outcome.best.score):
+            best = Start(channel, outcome, psf)
+    if best is None:
+        raise RegistrationError(
+            "pose search: expected at least one placement with the required overlap; found none; "
+            "the moving field may be smaller than the fixed one (swap --fixed and --moving), or "
+            "the voxel sizes may be wrong (--fixed-voxel-size, --moving-voxel-size)"
+        )
+    if len(channels) > 1:
+        name = moving.channels[best.channel] if moving.channels else str(best.channel)
+        warnings.append(
+            f"moving channel {name} was chosen by its correlation ({', '.join(scores)}); "
+            "pass --moving-channel to decide"
+        )
+    return best
+
+
+def require_usable(outcome: SearchOutcome, allow_reflection: bool) -> None:
+    """Refuse a start that proves nothing, or a mirror that is not allowed.
+
+    Raises
+    ------
+    RegistrationError
+    """
+    best = outcome.best
+    others = [c.score for c in outcome.ranked[1:]]
+    runner = f"{max(others):.2f}" if others else "none"
+    figures = (
+        f"best correlation {best.correlation:.2f}, next different pose {runner}, "
+        f"confidence {outcome.confidence:.2f}, searched: {'; '.join(outcome.tiers)}"
+    )
+    if best.is_mirror and not allow_reflection and outcome.confidence >= 0.25:
+        raise RegistrationError(
+            "registration: expected a placement without a mirror; found that the mirrored "
+            f"volume fits clearly better ({figures}); the sections may be in reverse order: "
+            "pass --allow-reflection, or turn the stack over"
+        )
+    if outcome.confidence < 0.25:
+        raise RegistrationError(
+            f"registration: expected one pose that stands out; found none ({figures}); "
+            "check that both volumes show the same place, the channel, the labels and the voxel "
+            "sizes"
+        )
