@@ -190,7 +190,7 @@ def test_proposed_terms_are_ours_and_defined():
     assert all(r["curie"].startswith("clemkit:") and len(r["definition"]) > 10 for r in rows)
 
 
-def test_json_schemas_accept_the_example():
+def test_json_schemas_accept_the_examples():
     import json
 
     import jsonschema
@@ -198,12 +198,15 @@ def test_json_schemas_accept_the_example():
     from clemkit.metadata.load import read_document
     from clemkit.metadata.model_map import GENERATED
 
-    data = read_document(ROOT / "examples" / "metadata" / "fib-sem-confocal.yaml").data
+    examples = sorted((ROOT / "examples" / "metadata").glob("*.yaml"))
+    assert len(examples) == 3
     for path in sorted(GENERATED.glob("schema*.json")):
         schema = json.loads(path.read_text(encoding="utf-8"))
         jsonschema.Draft201909Validator.check_schema(schema)
-        errors = list(jsonschema.Draft201909Validator(schema).iter_errors(data))
-        assert [f"{path.name}: {e.json_path}: {e.message[:200]}" for e in errors] == []
+        for example in examples:
+            data = read_document(example).data
+            errors = list(jsonschema.Draft201909Validator(schema).iter_errors(data))
+            assert [f"{path.name}: {e.json_path}: {e.message[:200]}" for e in errors] == []
 
 
 @pytest.mark.parametrize("profile", ["rembi", "empiar", "bia", "gide"])
@@ -219,3 +222,12 @@ def test_json_schema_of_a_profile_wants_more(profile):
     bare = {"id": "x"}
     assert list(jsonschema.Draft201909Validator(plain).iter_errors(bare)) == []
     assert list(jsonschema.Draft201909Validator(schema).iter_errors(bare)) != []
+
+
+def test_schema_org_is_addressed_with_https():
+    from clemkit.metadata.model_map import GENERATED
+
+    for name in ("rdfmap.json", "shapes.ttl", "ontology.ttl", "context.jsonld"):
+        text = (GENERATED / name).read_text(encoding="utf-8")
+        assert "https://schema.org/" in text or name == "shapes.ttl"
+        assert "http://schema.org/" not in text

@@ -12,7 +12,18 @@ from typing import Annotated, Any
 import typer
 
 from clemkit import __version__
-from clemkit.cli import convert, demo, evaluate, info, landmarks, register, warp
+from clemkit.cli import (
+    convert,
+    demo,
+    evaluate,
+    info,
+    landmarks,
+    query,
+    rdf,
+    register,
+    validate,
+    warp,
+)
 from clemkit.cli.failures import INTERNAL, INTERRUPTED, OK, exit_status, explained, one_line
 from clemkit.errors import ClemkitWarning
 
@@ -32,6 +43,9 @@ app.add_typer(landmarks.app, name="landmarks", short_help="Sample and convert la
 app.command("register", short_help="Two volumes, or landmark pairs.")(register.register)
 app.command("warp", short_help="Apply a registration.")(warp.warp)
 app.command("evaluate", short_help="True error at landmark pairs.")(evaluate.evaluate)
+app.command("validate", short_help="Check a description.")(validate.validate)
+app.command("rdf", short_help="A description as linked data.")(rdf.rdf)
+app.command("query", short_help="SPARQL over descriptions.")(query.query)
 app.command("demo", short_help="A phantom experiment, start to end.")(demo.demo)
 
 

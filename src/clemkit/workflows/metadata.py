@@ -1,0 +1,196 @@
+"""Checking a description with its image files, and turning it into linked data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clemkit.errors import ArgumentError, ClemkitError, Problem
+
+if TYPE_CHECKING:
+    from clemkit.metadata.validate import Report
+    from clemkit.metadata.validate.files import ImageFacts
+    from clemkit.volumes import VolumeInfo
+
+__all__ = ["describe_files", "export_rdf", "query_files", "validate_file"]
+
+_SYNTAX = {".ttl": "turtle", ".nt": "nt", ".jsonld": "jsonld", ".trig": "trig"}
+
+
+def validate_file(
+    path: str | Path,
+    profiles: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    files: bool = False,
+) -> Report:
+    """Check one description.
+
+    Parameters
+    ----------
+    path : path
+        The description, YAML or JSON.
+    profiles : sequence of str
+        ``rembi``, ``empiar``, ``bia``, ``gide``, or ``all``.
+    strict : bool
+        Warnings count as errors.
+    files : bool
+        Open the headers of the image files too; paths are relative to the description.
+    """
+    from clemkit.metadata.load import read_document
+    from clemkit.metadata.model_map import profile_names
+    from clemkit.metadata.validate import validate
+
+    chosen = profile_names() if "all" in profiles else tuple(dict.fromkeys(profiles))
+    document = read_document(path)
+    further = tuple(_file_problems(document.data, Path(path).parent)) if files else ()
+    return validate(document, chosen, strict=strict, further=further)
+
+
+def _file_problems(data: Any, folder: Path) -> Iterator[Problem]:
+    from clemkit.metadata.validate.files import check_files, images_of
+
+    for location, image in images_of(data):
+        yield from check_files(image, location, describe_files(image["file_set"], folder))
+
+
+def describe_files(file_set: Mapping[str, Any], folder: Path) -> ImageFacts:
+    """Return what the files of one image say; reads headers, no voxels.
+
+    Parameters
+    ----------
+    file_set : mapping
+        ``directory``, ``file_pattern``, ``dataset_path`` of the model.
+    folder : Path
+        Folder of the description.
+    """
+    from clemkit.metadata.validate.files import ImageFacts
+    from clemkit.volumes import probe
+
+    pattern = str(file_set.get("file_pattern") or "*")
+    root = folder / str(file_set.get("directory") or ".")
+    paths = sorted(root.glob(pattern)) if root.is_dir() else []
+    empty = tuple(p.name for p in paths if p.is_file() and p.stat().st_size == 0)
+    unreadable: dict[str, str] = {}
+    headers: list[VolumeInfo] = []
+    dataset = file_set.get("dataset_path")
+    for path in (p for p in paths if p.name not in empty):
+        try:
+            headers.append(probe(path, dataset=dataset))
+        except (ClemkitError, OSError) as error:
+            unreadable[path.name] = " ".join(str(error).split())
+    shapes = tuple(dict.fromkeys((h.extent("y"), h.extent("x")) for h in headers))
+    facts: dict[str, Any] = {}
+    if len(shapes) == 1:
+        facts["sizes"] = _sizes(headers)
+        first = headers[0].voxel_size_zyx_nm
+        if first is not None and all(h.voxel_size_zyx_nm == first for h in headers):
+            # a plane cannot know the distance to the next one
+            z = first[0] if headers[0].extent("z") > 1 else None
+            facts["voxel_size_zyx_nm"] = (z, first[1], first[2])
+    return ImageFacts(
+        names=tuple(p.name for p in paths),
+        empty=empty,
+        unreadable=unreadable,
+        formats=tuple(dict.fromkeys(h.format for h in headers)),
+        data_types=tuple(dict.fromkeys(h.dtype for h in headers)),
+        plane_shapes=shapes,
+        **facts,
+    )
+
+
+def _sizes(headers: Sequence[VolumeInfo]) -> dict[str, int]:
+    one = headers[0]
+    sizes = {axis: one.extent(axis) for axis in "xyzct"}
+    if len(headers) > 1:  # a stack of files
+        sizes["z"] = sum(h.extent("z") for h in headers)
+    return sizes
+
+
+def export_rdf(
+    path: str | Path,
+    output: str | Path | None = None,
+    syntax: str | None = None,
+    *,
+    overwrite: bool = False,
+) -> str:
+    """Return a description as RDF, and write it where *output* is given.
+
+    Parameters
+    ----------
+    path : path
+        The description.
+    output : path, optional
+        Where the text goes; its ending chooses the syntax.
+    syntax : str, optional
+        ``turtle``, ``nt``, ``jsonld`` or ``trig``.
+
+    Raises
+    ------
+    InvalidMetadataError
+        The description does not fit the model.
+    FileExistsError
+        The output exists and *overwrite* is false.
+    """
+    from clemkit.metadata.rdf import serialize
+
+    target = Path(output) if output is not None else None
+    chosen = syntax or (_SYNTAX.get(target.suffix, "turtle") if target else "turtle")
+    if chosen not in _SYNTAX.values():
+        known = ", ".join(_SYNTAX.values())
+        raise ArgumentError(f"--syntax: expected {known}; found {chosen!r}")
+    text = serialize(_experiment(path), chosen)
+    if target is not None:
+        if target.exists() and not overwrite:
+            raise FileExistsError(f"{target}: exists; pass --overwrite to replace it")
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return text
+
+
+def query_files(paths: Sequence[str | Path], query: str) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and rows of a SPARQL query over one or many descriptions.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Descriptions (YAML, JSON) and RDF files.
+    query : str
+        A SPARQL text, or the name of a shipped query.
+
+    Raises
+    ------
+    ArgumentError
+        The query cannot be parsed, or no file was named.
+    """
+    from clemkit.metadata.query import load_graph, run_query
+
+    if not paths:
+        raise ArgumentError("query: expected at least one description; found none")
+    described = [p for p in paths if Path(p).suffix not in _SYNTAX]
+    ready = {Path(p): _SYNTAX[Path(p).suffix] for p in paths if Path(p).suffix in _SYNTAX}
+    return run_query(load_graph([_experiment(p) for p in described], ready), query)
+
+
+def _experiment(path: str | Path) -> Any:
+    from clemkit.errors import InvalidMetadataError
+    from clemkit.metadata.load import read_document
+    from clemkit.metadata.models import build
+    from clemkit.metadata.validate import validate
+
+    document = read_document(path)
+    wrong = [p for p in validate(document).problems if p.rule[:2] in ("L0", "L1")]
+    if wrong:
+        line = document.line_of(wrong[0].location)
+        raise InvalidMetadataError(
+            f"{path}:{line}: the description does not fit the model in {len(wrong)} places: "
+            f"{wrong[0]}; see `clemkit validate {path}`",
+            wrong,
+        )
+    return build(document.data)
