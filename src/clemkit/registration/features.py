@@ -14,6 +14,7 @@ from clemkit.registration.intensity import (
     block_mean,
     gaussian_blur_nm,
     local_normalise,
+    recorded_field,
     stabilise,
 )
 from clemkit.registration.prepare import instances, read_reduced, require_finite
@@ -64,10 +65,14 @@ class FixedFeatures:
             Blur of the moving image in the fixed frame, for labels.
         """
         image, grid = block_mean(self.image, self.grid, reduction(self.grid, voxel_nm))
+        recorded = recorded_field(image) if self.labels is None else None
         if self.labels is not None:
             z, y, x = (float(b) for b in blur_zyx_nm)
             image = np.sqrt(gaussian_blur_nm(image, (z, y, x), grid.voxel_size_zyx_nm) + 0.02)
-        return local_normalise(image, grid.voxel_size_zyx_nm, self.normalisation_nm), grid
+        normal = local_normalise(
+            image, grid.voxel_size_zyx_nm, self.normalisation_nm, recorded=recorded
+        )
+        return normal, grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,14 +192,16 @@ def moving_image(
     if labels is None:
         image, grid = read_reduced(source, channel, reduction(source.grid, voxel_nm))
         require_finite(image, "moving image")
+        recorded = recorded_field(image)
         if volume.modality == "lm":
             image = stabilise(image)
     else:
+        recorded = None
         image, grid = read_mask(labels, reduction(labels.grid, voxel_nm))
         image = np.sqrt(
             gaussian_blur_nm(image, 0.5 * voxel_nm, grid.voxel_size_zyx_nm) + np.float32(0.02)
         )
-    normal = local_normalise(image, grid.voxel_size_zyx_nm, normalisation_nm)
+    normal = local_normalise(image, grid.voxel_size_zyx_nm, normalisation_nm, recorded=recorded)
     return MovingFeatures(normal, grid)
 
 

@@ -111,6 +111,9 @@ def hold_out(
         for b in range(a, 3):
             information[:, a, b] = np.bincount(flat, w * g[a] * g[b], count)
             information[:, b, a] = information[:, a, b]
+    flat_axes = [a for a in range(3) if lattice.grid.shape_zyx[a] == 1]
+    for a in flat_axes:  # nothing moves along an axis of one voxel
+        information[:, a, a] = 1e12
     points, misfits, covariances, predicted = [], [], [], []
     for fold in range(folds):
         out = (owner > 0) & (fold_of[objects] == fold)
@@ -177,8 +180,9 @@ def _covariance_at(lattice: FfdLattice, inverse: FloatArray, points: FloatArray)
     rows = lattice.rows(points)
     n = int(np.prod(lattice.shape))
     out = np.zeros((len(points), 3, 3))
-    for a in range(3):
-        for b in range(3):
+    moving_axes = [a for a in range(3) if lattice.grid.shape_zyx[a] > 1]
+    for a in moving_axes:
+        for b in moving_axes:
             block = inverse[a * n : (a + 1) * n, b * n : (b + 1) * n]
             out[:, a, b] = np.einsum("pi,ij,pj->p", rows, block, rows, optimize=True)
     return out
@@ -261,6 +265,9 @@ def estimate_error(
     )
     n = int(np.prod(fit.lattice.shape))
     field = np.stack([rows @ draws[a * n : (a + 1) * n] for a in range(3)])  # 3, points, samples
+    for a in range(3):
+        if fit.lattice.grid.shape_zyx[a] == 1:
+            field[a] = 0.0
     field = np.tensordot(linear, field, axes=(1, 0))
     scale = held.scale if np.isfinite(held.scale) else 1.0
     length = scale * np.sqrt((field**2).sum(axis=0))

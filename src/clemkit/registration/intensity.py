@@ -9,7 +9,14 @@ from scipy import ndimage as ndi
 
 from clemkit.geometry import FloatArray, Grid, Triple
 
-__all__ = ["block_mean", "gaussian_blur_nm", "local_normalise", "oriented_blur", "stabilise"]
+__all__ = [
+    "block_mean",
+    "gaussian_blur_nm",
+    "local_normalise",
+    "oriented_blur",
+    "recorded_field",
+    "stabilise",
+]
 
 FloatImage = NDArray[np.float32]
 
@@ -66,14 +73,53 @@ def stabilise(image: FloatImage) -> FloatImage:
     return np.sqrt(np.maximum(image - low, 0.0) + 0.1 * spread).astype(np.float32)
 
 
+def recorded_field(image: FloatImage) -> NDArray[np.bool_] | None:
+    """Return where something was recorded, or None when that is everywhere.
+
+    Rotated or stitched images are padded: voxels of the lowest value that hang together, touch
+    the border and make up at least 2 % of the image are taken as padding, one voxel further in.
+    """
+    lowest = image <= float(image.min()) + 1e-6 * float(np.ptp(image))
+    if lowest.mean() < 0.02:
+        return None
+    parts, _ = ndi.label(lowest)
+    touching = set()
+    for axis in range(3):
+        if image.shape[axis] > 1:
+            for side in (0, -1):
+                touching.update(np.unique(np.take(parts, side, axis=axis)).tolist())
+    sizes = np.bincount(parts.ravel())
+    padding = [k for k in touching if k and sizes[k] >= 0.005 * image.size]
+    outside = np.isin(parts, padding)
+    if outside.mean() < 0.02:
+        return None
+    return ~np.asarray(ndi.binary_dilation(outside), dtype=bool)
+
+
 def local_normalise(
-    image: FloatImage, voxel_zyx_nm: Triple, scale_nm: float, floor: float = 0.3
+    image: FloatImage,
+    voxel_zyx_nm: Triple,
+    scale_nm: float,
+    floor: float = 0.3,
+    recorded: NDArray[np.bool_] | None = None,
 ) -> FloatImage:
     """Remove slow changes of brightness and contrast.
 
     The image minus its Gaussian mean at *scale_nm*, over the local root mean square at twice
-    that scale plus *floor* times its median.
+    that scale plus *floor* times its median. Where nothing was *recorded* the result is 0, and
+    such voxels do not enter the means.
     """
+    if recorded is not None:
+        share = recorded.astype(np.float32)
+        near = np.maximum(gaussian_blur_nm(share, scale_nm, voxel_zyx_nm), 1e-3)
+        far = np.maximum(gaussian_blur_nm(share, 2 * scale_nm, voxel_zyx_nm), 1e-3)
+        mean = gaussian_blur_nm(image * share, scale_nm, voxel_zyx_nm) / near
+        high = (image - mean) * share
+        local = np.sqrt(
+            np.maximum(gaussian_blur_nm(high * high, 2 * scale_nm, voxel_zyx_nm) / far, 0.0)
+        )
+        base = floor * float(np.median(local[recorded])) + 1e-6 * float(local.max()) + 1e-30
+        return (high / (local + base)).astype(np.float32)
     high = image - gaussian_blur_nm(image, scale_nm, voxel_zyx_nm)
     local = np.sqrt(np.maximum(gaussian_blur_nm(high * high, 2 * scale_nm, voxel_zyx_nm), 0.0))
     base = floor * float(np.median(local)) + 1e-6 * float(local.max()) + 1e-30

@@ -59,14 +59,14 @@ class Pose:
 
 
 def _template(
-    fixed: FloatImage, grid: Grid, linear: FloatArray, voxel: float, flat: NDArray[np.bool_]
+    fixed: FloatImage, grid: Grid, linear: FloatArray, voxel: FloatArray, flat: NDArray[np.bool_]
 ) -> tuple[FloatImage, FloatImage]:
     """Turn the fixed image into the moving frame about its centre; return it and its support."""
     half = np.abs(linear) @ (grid.extent_zyx_nm / 2)
     count = np.where(flat, 1, 2 * np.ceil(half / voxel).astype(int) + 1)
     inverse = np.linalg.inv(linear)
     size = np.array(grid.voxel_size_zyx_nm)
-    matrix = inverse * voxel / size[:, None]
+    matrix = inverse * voxel[None, :] / size[:, None]
     centre_index = (np.array(grid.shape_zyx) - 1) / 2
     offset = centre_index - matrix @ ((count - 1) / 2)
     out = np.empty(tuple(count), np.float32)
@@ -129,7 +129,7 @@ def search_pose(
     moving : (Z, Y, X) float32 array
         Locally normalised moving image on an isotropic coarse grid.
     moving_grid : Grid
-        Its grid; all voxel sizes equal.
+        Its grid; all voxel sizes equal, except along an axis of one voxel.
     fixed : (z, y, x) float32 array
         Fixed template at about the same resolution.
     fixed_grid : Grid
@@ -150,10 +150,10 @@ def search_pose(
     list of Pose
         Best first.
     """
-    voxel = moving_grid.voxel_size_zyx_nm[0]
-    biggest = max(float(np.max(np.abs(m) @ (fixed_grid.extent_zyx_nm / 2))) for m in linears)
-    reach = int(np.ceil(biggest / voxel)) + 1
+    voxel = np.array(moving_grid.voxel_size_zyx_nm)
     flat = np.array(moving.shape) == 1
+    spans = np.max([np.abs(m) @ (fixed_grid.extent_zyx_nm / 2) for m in linears], axis=0)
+    reach = int(np.ceil(np.max((spans / voxel)[~flat]))) + 1
     shape = tuple(
         sf.next_fast_len(int(n + (0 if f else 2 * reach + 1)), True)
         for n, f in zip(moving.shape, flat, strict=True)
@@ -201,7 +201,7 @@ def search_pose(
             progress(stage, (number + 1) / len(linears), f"best correlation {top:.2f}")
     poses.sort(key=lambda p: -p.score)
     progress(stage, 1.0, f"best correlation {poses[0].score:.2f}" if poses else "nothing")
-    return _distinct(poses, fixed_grid, 2.0 * voxel)[:keep]
+    return _distinct(poses, fixed_grid, 2.0 * float(voxel[~flat].max()))[:keep]
 
 
 def _distinct(poses: list[Pose], grid: Grid, distance_nm: float) -> list[Pose]:

@@ -13,7 +13,12 @@ from clemkit.registration.appearance import Appearance
 from clemkit.registration.candidates import Candidate
 from clemkit.registration.features import FixedFeatures, read_mask, reduction
 from clemkit.registration.ffd_lattice import FfdLattice
-from clemkit.registration.intensity import gaussian_blur_nm, local_normalise, stabilise
+from clemkit.registration.intensity import (
+    gaussian_blur_nm,
+    local_normalise,
+    recorded_field,
+    stabilise,
+)
 from clemkit.registration.matching import coarse_grid, match_lattice
 from clemkit.registration.model_fit import ModelFit, fit_model
 from clemkit.registration.prepare import read_reduced
@@ -73,15 +78,17 @@ def crop_moving(
     ).clip(source.grid.shape_zyx)
     if labels is None:
         image, grid = read_reduced(source, channel, factor, box)
+        recorded = recorded_field(image)
         image = candidate.sign * image
         level = float(np.percentile(image, 1.0))
         light = image - np.float32(level)
         shown = stabilise(light) if volume.modality == "lm" else light
     else:
+        recorded = None
         light, grid = read_mask(labels, factor, box)
         soft = gaussian_blur_nm(light, 0.5 * voxel_nm, grid.voxel_size_zyx_nm)
         shown = np.sqrt(soft + np.float32(0.02))
-    normal = local_normalise(shown, grid.voxel_size_zyx_nm, normalisation_nm)
+    normal = local_normalise(shown, grid.voxel_size_zyx_nm, normalisation_nm, recorded=recorded)
     return MovingCrop(light, normal, grid, candidate.sign)
 
 

@@ -93,7 +93,11 @@ def _search(
         1.1 if moving.modality == "lm" and fixed.modality == "em" else 1.0
     )
     voxel = search_voxel_nm(features, moving.grid, settings)
-    signs = moving_labels is None and moving.modality != "lm"
+    # grey images of two kinds, and anything in X-ray, may have the opposite contrast
+    differs = moving.modality != fixed.modality
+    signs = moving_labels is None and (
+        moving.modality != "lm" or (features.labels is None and differs)
+    )
     everything = settings.any_orientation
     if everything is None:
         everything = moving.modality != "lm" or moving_labels is not None
