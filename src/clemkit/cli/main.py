@@ -17,6 +17,7 @@ from clemkit.cli import (
     demo,
     evaluate,
     info,
+    init,
     landmarks,
     query,
     rdf,
@@ -43,6 +44,7 @@ app.add_typer(landmarks.app, name="landmarks", short_help="Sample and convert la
 app.command("register", short_help="Two volumes, or landmark pairs.")(register.register)
 app.command("warp", short_help="Apply a registration.")(warp.warp)
 app.command("evaluate", short_help="True error at landmark pairs.")(evaluate.evaluate)
+app.command("init", short_help="A description to fill in.")(init.init)
 app.command("validate", short_help="Check a description.")(validate.validate)
 app.command("rdf", short_help="A description as linked data.")(rdf.rdf)
 app.command("query", short_help="SPARQL over descriptions.")(query.query)

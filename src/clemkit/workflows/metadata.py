@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clemkit.metadata.validate.files import ImageFacts
     from clemkit.volumes import VolumeInfo
 
-__all__ = ["describe_files", "export_rdf", "query_files", "validate_file"]
+__all__ = ["describe_files", "export_rdf", "query_files", "validate_file", "write_template"]
 
 _SYNTAX = {".ttl": "turtle", ".nt": "nt", ".jsonld": "jsonld", ".trig": "trig"}
 
@@ -143,15 +143,48 @@ def export_rdf(
         raise ArgumentError(f"--syntax: expected {known}; found {chosen!r}")
     text = serialize(_experiment(path), chosen)
     if target is not None:
-        if target.exists() and not overwrite:
-            raise FileExistsError(f"{target}: exists; pass --overwrite to replace it")
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        _write(text, target, overwrite=overwrite)
     return text
+
+
+def write_template(
+    methods: Sequence[str],
+    output: str | Path,
+    *,
+    experiment_id: str = "experiment",
+    overwrite: bool = False,
+) -> Path:
+    """Write a commented description for a chain of imaging methods, and return its path.
+
+    Raises
+    ------
+    ArgumentError
+        A method or the id is not possible.
+    FileExistsError
+        The output exists and *overwrite* is false.
+    """
+    import re
+
+    from clemkit.metadata.model_map import model_map
+    from clemkit.metadata.template import template
+
+    pattern = model_map()["slots"]["id"]["pattern"]
+    if not re.search(pattern, experiment_id):
+        raise ArgumentError(f"--id: expected the form {pattern}; found {experiment_id!r}")
+    target = Path(output)
+    _write(template(methods, experiment_id), target, overwrite=overwrite)
+    return target
+
+
+def _write(text: str, target: Path, *, overwrite: bool) -> None:
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target}: exists; pass --overwrite to replace it")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def query_files(paths: Sequence[str | Path], query: str) -> tuple[list[str], list[list[str]]]:

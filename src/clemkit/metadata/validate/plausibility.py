@@ -7,6 +7,7 @@ from typing import Any
 
 from clemkit.errors import Problem
 from clemkit.metadata.model_map import model_map
+from clemkit.metadata.validate.dimensions import DIMENSION_OF_SLOT
 from clemkit.metadata.validate.quantities import base_value, dimension
 from clemkit.metadata.validate.references import moment, named_things
 from clemkit.metadata.validate.walk import Thing
@@ -14,47 +15,6 @@ from clemkit.metadata.validate.walk import Thing
 __all__ = ["check_plausibility"]
 
 Location = tuple[str | int, ...]
-_DIMENSIONS: Mapping[str, tuple[str, ...]] = {
-    "length": (
-        "acquired_pixel_size_x", "acquired_pixel_size_y", "z_step", "voxel_size_x", "voxel_size_y",
-        "voxel_size_z", "nominal_slice_thickness", "measured_slice_thickness",
-        "slice_thickness_deviation", "nominal_thickness", "measured_thickness", "working_distance",
-        "aperture_diameter", "target_thickness", "excitation_wavelength", "emission_wavelength",
-        "emission_band_low", "emission_band_high", "depletion_wavelength", "wavelength", "extent_x",
-        "extent_y", "extent_z", "error_median", "error_mean", "error_percentile_90",
-        "error_interval_low", "error_interval_high", "carrier_bore_depth", "carrier_bore_diameter",
-        "defocus", "light_sheet_thickness", "localization_precision", "propagation_distance",
-        "source_distance", "pinhole_size", "fiducial_size", "inverse_error", "camera_length",
-    ),
-    "time": (
-        "dwell_time", "frame_time", "duration", "exposure_time", "milling_time", "blot_duration",
-        "storage_period", "age", "time_increment", "time_between_images", "microwave_on_time",
-        "microwave_off_time",
-    ),
-    "voltage": (
-        "acceleration_voltage", "milling_voltage", "tube_voltage", "stage_bias", "detector_bias",
-    ),
-    "current": (
-        "beam_current", "probe_current", "emission_current", "milling_current", "tube_current",
-    ),
-    "temperature": (
-        "temperature", "start_temperature", "end_temperature", "chamber_temperature",
-        "cryogen_temperature", "imaging_temperature",
-    ),
-    "temperature_rate": ("ramp_rate",),
-    "angle": (
-        "tilt_minimum", "tilt_maximum", "tilt_increment", "rotation_range", "knife_angle",
-        "milling_angle", "stage_tilt", "stage_rotation", "convergence_angle",
-    ),
-    "pressure": ("pressure", "chamber_pressure"),
-    "energy": ("landing_energy", "photon_energy", "energy_filter_width"),
-    "dose": ("total_dose",),
-    "speed": ("cutting_speed", "slicing_speed"),
-    "flow": ("flow_rate",),
-    "volume": ("perfused_volume",),
-    "osmolarity": ("osmolarity",),
-}  # fmt: skip
-_OF_SLOT = {slot: kind for kind, slots in _DIMENSIONS.items() for slot in slots}
 _NM = 1e-9
 # (xy low, xy high, z low, z high) in metres; wide, so that only slips are outside
 _VOXELS = {
@@ -94,7 +54,7 @@ def _warning(location: Location, rule: str, message: str, hint: str) -> Problem:
 
 def _units(thing: Thing) -> Iterator[Problem]:
     for key, value in thing.data.items():
-        wanted = _OF_SLOT.get(key)
+        wanted = DIMENSION_OF_SLOT.get(key)
         if not wanted or not isinstance(value, Mapping) or not (kind := dimension(value)):
             continue
         # an energy in eV is often given as the voltage in V that makes it
