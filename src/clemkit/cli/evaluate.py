@@ -28,6 +28,10 @@ def evaluate(
     moving_labels: Annotated[
         Path | None, typer.Option(help="Labels of the same in the moving volume.")
     ] = None,
+    above: Annotated[
+        float | None,
+        typer.Option(help="Label values above this belong to the structure. Default: 0."),
+    ] = None,
     jacobian_on: Annotated[
         Path | None, typer.Option(help="Fixed volume on whose grid folds are looked for.")
     ] = None,
@@ -49,6 +53,8 @@ def evaluate(
         raise ArgumentError("evaluate: expected --landmarks, --fixed-labels or --jacobian-on")
     if (fixed_labels is None) != (moving_labels is None):
         raise ArgumentError("evaluate: --fixed-labels and --moving-labels go together")
+    if above is not None and fixed_labels is None:
+        raise ArgumentError("evaluate: --above goes with --fixed-labels and --moving-labels")
     fixed_size = options.parse_triple(fixed_voxel_size, "--fixed-voxel-size")
     moving_size = options.parse_triple(moving_voxel_size, "--moving-voxel-size")
     from clemkit.workflows.evaluate import evaluate_jacobian, evaluate_landmarks, evaluate_overlap
@@ -64,6 +70,7 @@ def evaluate(
                 moving_labels,
                 fixed_voxel_size_zyx_nm=fixed_size,
                 moving_voxel_size_zyx_nm=moving_size,
+                above=above or 0.0,
                 workers=workers or 1,
             )
         if jacobian_on is not None:

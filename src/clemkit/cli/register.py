@@ -15,7 +15,7 @@ from clemkit.errors import ArgumentError
 
 __all__ = ["register"]
 
-_ENGINES = ("clemkit", "elastix")
+_ENGINES = ("clemkit", "elastix", "greedy")
 
 
 def register(
@@ -57,7 +57,10 @@ def register(
         bool, typer.Option("--allow-reflection", help="Accept a mirrored specimen.")
     ] = False,
     engine: Annotated[
-        str | None, typer.Option(help="Deformable engine: clemkit (default) or elastix.")
+        str | None, typer.Option(help="Deformation by clemkit (default), elastix or greedy.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE.yaml", help="Physical settings of the engine.")
     ] = None,
     seed: options.Seed = 0,
     workers: options.Workers = None,
@@ -83,6 +86,7 @@ def register(
         "--fixed-channel": fixed_channel,
         "--moving-channel": moving_channel,
         "--engine": engine,
+        "--settings": settings,
     }
     landmark_options = {"--landmarks": landmarks, "--units": units, "--model": model}
     with open_terminal(quiet=quiet, verbose=verbose, debug=debug, as_json=as_json) as terminal:
@@ -125,6 +129,7 @@ def register(
                     moving_channel=options.parse_index_or_name(moving_channel),
                     allow_reflection=allow_reflection,
                     engine=chosen,
+                    settings=settings,
                     seed=seed,
                     workers=workers,
                     overwrite=overwrite,
@@ -135,6 +140,8 @@ def register(
             terminal.result(found, lambda: figures.table(found))
             return OK
         terminal.result(found, lambda: registration_lines(found, output))
+        if found["status"] == "failed":
+            terminal.complain(found.get("reason") or "; ".join(found["warnings"]))
     return FINDINGS if found["status"] == "failed" else OK
 
 

@@ -55,6 +55,10 @@ class Terminal:
             for line in lines():
                 print(line)
 
+    def complain(self, text: str) -> None:
+        """Write one line on stderr, also when quiet."""
+        print(f"clemkit: {' '.join(text.split())}", file=sys.stderr)
+
     @contextmanager
     def progress(self) -> Iterator[ProgressCallback]:
         """Yield a progress callback: bars on a terminal, plain lines elsewhere."""

@@ -21,7 +21,8 @@ def warp(
     registration: options.Registration,
     output: options.Output,
     points: Annotated[
-        Path | None, typer.Option(help="CSV with columns z_nm, y_nm, x_nm; others pass through.")
+        Path | None,
+        typer.Option(help="CSV with columns z_nm, y_nm, x_nm; others pass through. Or a mesh."),
     ] = None,
     volume: Annotated[Path | None, typer.Option(help="Volume to resample.")] = None,
     geometry: Annotated[
@@ -42,7 +43,7 @@ def warp(
         str | None, typer.Option(metavar="N|NAME", help="Channel of --volume.")
     ] = None,
     units: Annotated[
-        str | None, typer.Option(help="Unit of the coordinates in --geometry: nm, um or mm.")
+        str | None, typer.Option(help="Unit of the coordinates of a mesh or skeleton: nm, um, mm.")
     ] = None,
     workers: options.Workers = None,
     overwrite: options.Overwrite = False,
@@ -64,9 +65,9 @@ def warp(
         ("--labels", labels or None, "--volume"),
         ("--voxel-size", voxel_size, "--volume"),
         ("--channel", channel, "--volume"),
-        ("--units", units, "--geometry"),
+        ("--units", units, "--geometry or --points"),
     ):
-        if value is not None and owner not in given:
+        if value is not None and given[0] not in owner:
             raise ArgumentError(f"warp: {flag} goes with {owner}, not with {given[0]}")
     if direction is None and volume is None:
         raise ArgumentError(f"warp: {given[0]} needs --direction {' or '.join(_DIRECTIONS)}")
@@ -77,7 +78,13 @@ def warp(
     with open_terminal(quiet=quiet, verbose=verbose, debug=debug, as_json=as_json) as terminal:
         if points is not None:
             found = warp_points(
-                registration, points, output, direction=way, overwrite=overwrite, dry_run=dry_run
+                registration,
+                points,
+                output,
+                direction=way,
+                units=units,
+                overwrite=overwrite,
+                dry_run=dry_run,
             )
         elif geometry is not None:
             found = warp_geometry(

@@ -14,6 +14,7 @@ import numpy as np
 from clemkit.errors import ArgumentError
 from clemkit.provenance import Progress, Step, digest_path, no_progress
 from clemkit.registration.result import RegistrationResult
+from clemkit.workflows.engine_choice import check_engine, read_settings, run_engine
 from clemkit.workflows.register_inputs import Inputs, open_inputs
 from clemkit.workflows.register_landmarks import register_landmark_file
 from clemkit.workflows.register_output import (
@@ -62,7 +63,7 @@ def register_files(
     moving_modality: Modality | None = None,
     allow_reflection: bool = False,
     engine: str = "clemkit",
-    settings: Settings | None = None,
+    settings: Settings | str | Path | None = None,
     seed: int = 0,
     workers: int | None = None,
     overwrite: bool = False,
@@ -96,10 +97,11 @@ def register_files(
         :func:`clemkit.workflows.modality.guess_modality`.
     allow_reflection : bool
         Accept a mirrored specimen.
-    engine : {"clemkit"}
-        Which engine.
-    settings : Settings, optional
-        Physical settings of the engine.
+    engine : {"clemkit", "elastix", "greedy"}
+        Which engine deforms; the pose is always clemkit's. The others need *fixed_labels* and
+        their extra; see :func:`clemkit.registration.engines.refined_result.refine_result`.
+    settings : Settings or path, optional
+        Physical settings of clemkit's engine, or a YAML file of them.
     seed : int
         Of everything random.
     workers : int, optional
@@ -123,13 +125,11 @@ def register_files(
     DataError
         An image cannot be read or used, or the disk is full; nothing is left behind.
     """
-    from clemkit.registration.engine import register
     from clemkit.warping.execute import check_voxels
 
     started = _now()
     target = Path(output)
-    if engine != "clemkit":
-        raise ArgumentError(f"engine: expected clemkit; found {engine!r}, which is not available")
+    chosen = read_settings(settings)
     given = (fixed, moving, fixed_labels, moving_labels)
     check_output(target, overwrite, tuple(Path(p) for p in given if p is not None))
     inputs = open_inputs(
@@ -145,6 +145,7 @@ def register_files(
         fixed_modality=fixed_modality,
         moving_modality=moving_modality,
     )
+    check_engine(engine, inputs)
     named = _input_record(inputs, structure)
     volume = _warpable(inputs.moving.volume)
     check_voxels(volume.dtype, 0 if volume.role != "intensity" else 1, 0)
@@ -156,15 +157,11 @@ def register_files(
     call = {"allow_reflection": allow_reflection, "engine": engine, **named}
 
     def work() -> RegistrationResult:
-        return register(
-            inputs.fixed.volume,
-            inputs.moving.volume,
-            fixed_labels=inputs.fixed.labels,
-            moving_labels=inputs.moving.labels,
-            fixed_channel=inputs.fixed.channel or 0,
-            moving_channel=inputs.moving.channel,
+        return run_engine(
+            engine,
+            inputs,
             allow_reflection=allow_reflection,
-            settings=settings,
+            settings=chosen,
             seed=seed,
             progress=progress,
         )

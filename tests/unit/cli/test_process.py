@@ -100,7 +100,7 @@ def test_the_table_of_extras_is_the_one_of_the_project():
     root = Path(__file__).parents[3]
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    package_of = {"skimage": "scikit-image"}
+    package_of = {"skimage": "scikit-image", "ome_types": "ome-types"}
     for module, extra in failures._EXTRA_OF.items():
         package = package_of.get(module, module)
         assert any(line.startswith(package) for line in extras[extra]), module

@@ -54,6 +54,7 @@ def test_every_flag_of_the_contract_reaches_the_workflow(run, fakes):
         "moving_channel": "RFP",
         "allow_reflection": True,
         "engine": "clemkit",
+        "settings": None,
         "seed": 7,
         "workers": 3,
         "overwrite": False,
@@ -84,6 +85,19 @@ def test_a_refused_registration_exits_one_and_says_why(run, fakes):
     assert found.status == 1
     assert "failed" in found.out
     assert "the volumes do not overlap" in found.out
+    assert found.err.splitlines()[-1] == "clemkit: the volumes do not overlap"
+
+
+def test_a_refusal_is_said_in_one_line_even_when_quiet(run, fakes):
+    fakes.register_files.answer = FOUND | {"status": "failed", "reason": "no pose\nstands out"}
+    found = run("register", *VOLUMES, "-q", "-o", "OUT")
+    assert (found.status, found.out, found.err) == (1, "", "clemkit: no pose stands out\n")
+
+
+def test_engine_and_settings_reach_the_workflow(run, fakes):
+    run("register", *VOLUMES, "--engine", "elastix", "--settings", "s.yaml", "-o", "OUT", "-q")
+    assert fakes.register_files.kwargs["engine"] == "elastix"
+    assert fakes.register_files.kwargs["settings"] == Path("s.yaml")
 
 
 def test_a_registration_that_cannot_start_exits_one(run, fakes):
@@ -132,7 +146,8 @@ def test_dry_run_prints_the_plan(run, fakes):
         ([*VOLUMES, "--landmarks", "p.csv"], "--fixed, --moving cannot go with --landmarks"),
         ([*VOLUMES, "--units", "nm"], "--units cannot go with --fixed and --moving"),
         ([*VOLUMES, "--fixed-voxel-size", "50,8"], "--fixed-voxel-size: expected Z,Y,X"),
-        ([*VOLUMES, "--engine", "ants"], "--engine: expected clemkit or elastix; found 'ants'"),
+        ([*VOLUMES, "--engine", "ants"], "expected clemkit, elastix or greedy; found 'ants'"),
+        (["--landmarks", "p.csv", "--settings", "s.yaml"], "--settings cannot go with --landmarks"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_work(run, fakes, arguments, reason):

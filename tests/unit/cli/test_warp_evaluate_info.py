@@ -24,9 +24,19 @@ def test_warp_points(run, warps):
     assert warps.warp_points.args == (Path("OUT"), Path("p.csv"), Path("q.csv"))
     assert warps.warp_points.kwargs == {
         "direction": "fixed-to-moving",
+        "units": None,
         "overwrite": False,
         "dry_run": False,
     }
+
+
+def test_the_unit_of_a_mesh_given_as_points_is_passed_on(run, warps):
+    found = run(
+        "warp", "--registration", "OUT", "--points", "cell.obj", "--units", "um",
+        "--direction", "moving-to-fixed", "-o", "q.obj",
+    )  # fmt: skip
+    assert found.status == 0
+    assert warps.warp_points.kwargs["units"] == "um"
 
 
 def test_warp_volume(run, warps):
@@ -59,6 +69,7 @@ def test_warp_volume(run, warps):
         (["--geometry", "cell.obj"], "--geometry needs --direction"),
         (["--points", "p", "--direction", "forward"], "--direction: expected fixed-to-moving or"),
         (["--points", "p", "--labels"], "--labels goes with --volume, not with --points"),
+        (["--volume", "v", "--units", "nm"], "--units goes with --geometry or --points, not"),
         (["--volume", "v", "--voxel-size", "8"], "--voxel-size: expected Z,Y,X"),
     ],
 )
@@ -120,7 +131,7 @@ def test_evaluate_overlap_and_jacobian(run, evaluations, tmp_path):
     found = run(
         *EVALUATE, "--fixed-labels", "em.zarr", "--moving-labels", "lm.zarr",
         "--moving-voxel-size", "300,100,100", "--fixed-voxel-size", "50,8,10",
-        "--jacobian-on", image,
+        "--jacobian-on", image, "--above", "2.5",
     )  # fmt: skip
     assert found.status == 0
     assert found.out.splitlines() == [
@@ -129,6 +140,7 @@ def test_evaluate_overlap_and_jacobian(run, evaluations, tmp_path):
         "Jacobian         0.50 to 1.25, folded 0.1 %",
     ]
     overlap = evaluations.evaluate_overlap
+    assert overlap.kwargs["above"] == 2.5
     assert overlap.args == (Path("OUT"), Path("em.zarr"), Path("lm.zarr"))
     assert overlap.kwargs["moving_voxel_size_zyx_nm"] == (300.0, 100.0, 100.0)
     registration, grid = evaluations.evaluate_jacobian.args
@@ -142,6 +154,7 @@ def test_evaluate_overlap_and_jacobian(run, evaluations, tmp_path):
     [
         ([], "expected --landmarks, --fixed-labels or --jacobian-on"),
         (["--fixed-labels", "a"], "--fixed-labels and --moving-labels go together"),
+        (["--landmarks", "p", "--above", "2"], "--above goes with --fixed-labels"),
         (["--landmarks", "p", "--fixed-voxel-size", "1"], "--fixed-voxel-size: expected Z,Y,X"),
     ],
 )

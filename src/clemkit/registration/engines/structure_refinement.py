@@ -13,7 +13,7 @@ from clemkit.registration.features import reduction
 from clemkit.registration.intensity import block_mean, local_normalise, oriented_blur, stabilise
 from clemkit.transforms import Affine, Transform
 
-__all__ = ["elastix_refinement", "greedy_refinement", "refine_structures"]
+__all__ = ["elastix_refinement", "greedy_refinement", "mapped_box", "refine_structures"]
 
 FloatImage = NDArray[np.float32]
 _MARGIN = 0.15  # of the fixed field, around its image in the moving frame
@@ -149,7 +149,7 @@ def refine_structures(
     if mask is not None:
         share, _ = block_mean(mask, fixed_grid, reduction(fixed_grid, voxel))
         mask = share > 0.5
-    box = _mapped_box(fixed_grid, moving_grid, start_affine)
+    box = mapped_box(fixed_grid, moving_grid, start_affine)
     moving, crop = block_mean(
         moving_image[box.slices], moving_grid.crop(box), reduction(moving_grid, voxel)
     )
@@ -175,7 +175,7 @@ def _covariance_in_voxels(
     return np.asarray(covariance / np.outer(voxel, voxel), dtype=np.float64)
 
 
-def _mapped_box(fixed_grid: Grid, moving_grid: Grid, start: Affine) -> Box:
+def mapped_box(fixed_grid: Grid, moving_grid: Grid, start: Affine) -> Box:
     """Return the moving voxels that the fixed field can reach.
 
     Raises
