@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,16 +30,26 @@ def validate(
     files: Annotated[
         bool, typer.Option("--files", help="Open the headers of the image files too.")
     ] = False,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Repair what loses nothing, and print the difference first."),
+    ] = False,
+    dry_run: options.DryRun = False,
     sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for one file.")] = False,
     as_json: options.AsJson = False,
     debug: options.Debug = False,
 ) -> int:
     """Check descriptions: fields, terms, references, profiles, plausible numbers. Offline."""
-    from clemkit.workflows.metadata import validate_file
+    from clemkit.workflows.metadata import repair_file, validate_file
 
     if sarif and (as_json or len(paths) != 1):
         raise ArgumentError("--sarif: expected one file and no --json; found more")
+    if dry_run and not fix:
+        raise ArgumentError("--dry-run: expected --fix, which it is for; found none")
     with open_terminal(debug=debug, as_json=as_json) as terminal:
+        for path in paths if fix else ():
+            # beside the result, which may be JSON
+            print(repair_file(path, dry_run=dry_run), end="", file=sys.stderr)
         reports = [validate_file(p, profile or (), strict=strict, files=files) for p in paths]
         if sarif:
             print(reports[0].to_sarif(), end="")

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from clemkit.metadata.validate.files import ImageFacts
     from clemkit.volumes import VolumeInfo
 
-__all__ = ["describe_files", "export_rdf", "query_files", "validate_file", "write_template"]
+__all__ = [
+    "describe_files",
+    "export_rdf",
+    "query_files",
+    "repair_file",
+    "validate_file",
+    "write_template",
+]
 
 _SYNTAX = {".ttl": "turtle", ".nt": "nt", ".jsonld": "jsonld", ".trig": "trig"}
 
@@ -47,6 +54,27 @@ def validate_file(
     document = read_document(path)
     further = tuple(_file_problems(document.data, Path(path).parent)) if files else ()
     return validate(document, chosen, strict=strict, further=further)
+
+
+def repair_file(path: str | Path, *, dry_run: bool = False) -> str:
+    """Repair what can be repaired without loss, and return the difference.
+
+    Parameters
+    ----------
+    path : path
+        The description; it is replaced as a whole, or not at all.
+    dry_run : bool
+        Only return the difference.
+    """
+    from clemkit.metadata.validate.repair import diff, repaired
+
+    source = Path(path)
+    report = validate_file(source)
+    before = source.read_bytes().decode("utf-8")
+    after = repaired(report.document, before, report.problems)
+    if after != before and not dry_run:
+        _write(after, source, overwrite=True)
+    return diff(before, after, str(path))
 
 
 def _file_problems(data: Any, folder: Path) -> Iterator[Problem]:
@@ -181,7 +209,7 @@ def _write(text: str, target: Path, *, overwrite: bool) -> None:
         raise FileExistsError(f"{target}: exists; pass --overwrite to replace it")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
