@@ -38,7 +38,7 @@ _EXAMPLES: Final = {
 _UNITS: Final = {
     "length": "nm", "time": "s", "voltage": "kV", "current": "nA", "temperature": "degC",
     "temperature_rate": "degC_per_h", "angle": "deg", "pressure": "Pa", "energy": "keV",
-    "dose": "electrons_per_nm2", "speed": "mm_per_s", "osmolarity": "mOsm",
+    "dose": "electrons_per_nm2", "speed": "mm_per_s", "power": "W", "osmolarity": "mOsm",
 }  # fmt: skip
 _UNIT_OF: Final = {
     "dwell_time": "us", "working_distance": "mm", "duration": "min", "age": "d",

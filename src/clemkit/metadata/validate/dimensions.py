@@ -44,6 +44,7 @@ _DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "dose": ("total_dose",),
     "speed": ("cutting_speed", "slicing_speed"),
     "flow": ("flow_rate",),
+    "power": ("wattage", "microwave_power"),
     "volume": ("perfused_volume",),
     "osmolarity": ("osmolarity",),
 }  # fmt: skip
