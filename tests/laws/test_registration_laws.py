@@ -76,11 +76,13 @@ def test_block_means_keep_the_sum_and_the_place(seed, factor):
     image = np.random.default_rng(seed).uniform(size=GRID.shape_zyx).astype(np.float32)
     found, grid = block_mean(image, GRID, factor)
     assert found.shape == grid.shape_zyx
-    sizes = [np.diff(np.r_[np.arange(0, n, f), n]) for n, f in zip(image.shape, factor)]
+    sizes = [
+        np.diff(np.r_[np.arange(0, n, f), n]) for n, f in zip(image.shape, factor, strict=True)
+    ]
     counts = np.einsum("a,b,c->abc", *sizes)
     assert np.isclose((found * counts).sum(), image.sum(), rtol=1e-5)
     # the first block is whole: its centre is the mean of its voxel centres
-    whole = tuple(min(f, n) for f, n in zip(factor, image.shape))
+    whole = tuple(min(f, n) for f, n in zip(factor, image.shape, strict=True))
     if whole == factor:
         first = GRID.points().reshape(*GRID.shape_zyx, 3)[: whole[0], : whole[1], : whole[2]]
         np.testing.assert_allclose(grid.origin_zyx_nm, first.reshape(-1, 3).mean(axis=0))

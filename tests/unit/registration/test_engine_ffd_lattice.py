@@ -44,7 +44,7 @@ def test_domain_covers_the_voxel_centres_and_the_margin():
     low, high = ffd.to_transform(np.zeros((3, *ffd.shape)), OUT).domain_zyx_nm
     centres = GRID.points()
     assert np.all(low <= centres.min(axis=0) - (20, 5, 9) + 1e-6)
-    assert np.all(high >= centres.max(axis=0) + (20, 5, 9) - 1e-6)
+    assert np.all(high >= centres.max(axis=0) + np.array([20, 5, 9]) - 1e-6)
     np.testing.assert_allclose((low + high) / 2, GRID.centre_zyx_nm)
     assert ffd.size == 3 * np.prod(ffd.shape)
 
@@ -92,7 +92,9 @@ def test_bending_is_the_integral_of_squared_second_derivatives(rng):
     low, high = spline.domain_zyx_nm
     # second derivatives of a cubic spline are smooth inside cells: midpoints of many slices do
     counts = [6 * (n - 3) for n in ffd.shape]
-    axes = [a + (np.arange(n) + 0.5) * (b - a) / n for a, b, n in zip(low, high, counts)]
+    axes = [
+        a + (np.arange(n) + 0.5) * (b - a) / n for a, b, n in zip(low, high, counts, strict=True)
+    ]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     total = 0.0
     for axis in range(3):
