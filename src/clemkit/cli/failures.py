@@ -64,7 +64,6 @@ _EXTRA_OF = {
     "matplotlib": "report",
     "jinja2": "report",
     "itk": "elastix",
-    "pydantic": "metadata",
     "rdflib": "metadata",
     "pyshacl": "metadata",
     "ome_types": "metadata",

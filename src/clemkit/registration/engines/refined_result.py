@@ -120,7 +120,11 @@ def refine_result(
         The engine failed, or what it found cannot be inverted.
     """
     require_engine(engine, fixed, moving, fixed_labels)
-    settings = settings or RefinementSettings(seed=seed)
+    if settings is None:
+        # the pose and its affine part are known; greedy's own affine stage loses them
+        settings = RefinementSettings(
+            seed=seed, affine_iterations=250 if engine == "elastix" else 0
+        )
     affine = Affine(
         np.asarray(own.details["affine_fixed_to_moving"]),
         source=fixed.grid.space,
