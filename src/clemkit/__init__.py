@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clemkit.geometry import Grid, Space
     from clemkit.landmarks import LandmarkPairs, LandmarkSet
     from clemkit.registration import RegistrationResult
+    from clemkit.registration.engine import register
     from clemkit.registration.landmark_fit import register_landmarks
     from clemkit.transforms import (
         Affine,
@@ -38,6 +39,7 @@ __all__ = [
     "compose",
     "numerical_inverse",
     "open_volume",
+    "register",
     "register_landmarks",
     "write_ome_zarr",
 ]
@@ -58,6 +60,7 @@ _HOME = {
     "compose": "clemkit.transforms",
     "numerical_inverse": "clemkit.transforms",
     "open_volume": "clemkit.volumes",
+    "register": "clemkit.registration.engine",
     "register_landmarks": "clemkit.registration.landmark_fit",
     "write_ome_zarr": "clemkit.volumes",
 }

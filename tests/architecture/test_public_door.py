@@ -23,6 +23,7 @@ FROZEN = [
     "compose",
     "numerical_inverse",
     "open_volume",
+    "register",
     "register_landmarks",
     "write_ome_zarr",
 ]

@@ -22,6 +22,7 @@ from clemkit.cli import (
     query,
     rdf,
     register,
+    segment,
     validate,
     warp,
 )
@@ -40,6 +41,7 @@ app = typer.Typer(
 # in the order of the flow
 app.command("info", short_help="What is in a volume file.")(info.info)
 app.command("convert", short_help="A volume to OME-Zarr or OME-TIFF.")(convert.convert)
+app.command("segment", short_help="Structures to labels.")(segment.segment)
 app.add_typer(landmarks.app, name="landmarks", short_help="Sample and convert landmarks.")
 app.command("register", short_help="Two volumes, or landmark pairs.")(register.register)
 app.command("warp", short_help="Apply a registration.")(warp.warp)
