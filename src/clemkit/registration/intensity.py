@@ -114,12 +114,11 @@ def local_normalise(
         near = np.maximum(gaussian_blur_nm(share, scale_nm, voxel_zyx_nm), 1e-3)
         far = np.maximum(gaussian_blur_nm(share, 2 * scale_nm, voxel_zyx_nm), 1e-3)
         mean = gaussian_blur_nm(image * share, scale_nm, voxel_zyx_nm) / near
-        high = (image - mean) * share
-        local = np.sqrt(
-            np.maximum(gaussian_blur_nm(high * high, 2 * scale_nm, voxel_zyx_nm) / far, 0.0)
-        )
-        base = floor * float(np.median(local[recorded])) + 1e-6 * float(local.max()) + 1e-30
-        return (high / (local + base)).astype(np.float32)
+        rest = ((image - mean) * share).astype(np.float32)
+        power = gaussian_blur_nm(rest * rest, 2 * scale_nm, voxel_zyx_nm) / far
+        spread = np.sqrt(np.maximum(power, 0.0))
+        base = floor * float(np.median(spread[recorded])) + 1e-6 * float(spread.max()) + 1e-30
+        return (rest / (spread + base)).astype(np.float32)
     high = image - gaussian_blur_nm(image, scale_nm, voxel_zyx_nm)
     local = np.sqrt(np.maximum(gaussian_blur_nm(high * high, 2 * scale_nm, voxel_zyx_nm), 0.0))
     base = floor * float(np.median(local)) + 1e-6 * float(local.max()) + 1e-30
