@@ -150,7 +150,10 @@ def hold_out(
         empty = np.zeros((0, 3))
         return HeldOut(empty, empty, np.zeros((0, 3, 3)), np.zeros((0, 3, 3)), float("nan"))
     d, c, s = np.array(misfits), np.array(covariances), np.array(predicted)
-    noise, spread_scale = _two_scales(d, c, s)
+    # an axis of one voxel says nothing about either scale
+    open_axes = [a for a in range(3) if a not in flat_axes]
+    part = np.ix_(range(len(d)), open_axes, open_axes)
+    noise, spread_scale = _two_scales(d[:, open_axes], c[part], s[part])
     return HeldOut(np.array(points), d, c, s, spread_scale, noise)
 
 
@@ -160,13 +163,14 @@ def _two_scales(d: FloatArray, c: FloatArray, s: FloatArray) -> tuple[float, flo
     Maximum likelihood of a multivariate t distribution (five degrees of freedom) with covariance
     ``a² c + b² s``; log a and log b have broad priors around 0, so that few pieces change little.
     """
+    shape = (5.0 + d.shape[1]) / 2
 
     def cost(log_scales: FloatArray) -> float:
         a2, b2 = np.exp(2 * log_scales)
         total = a2 * c + b2 * s
         square = np.einsum("ni,nij,nj->n", d, np.linalg.inv(total), d)
         _, logdet = np.linalg.slogdet(total)
-        likelihood = 0.5 * logdet + 4.0 * np.log1p(square / 5.0 * (5.0 / 3.0))
+        likelihood = 0.5 * logdet + shape * np.log1p(square / 5.0 * (5.0 / 3.0))
         prior = 0.5 * (log_scales[0] / 1.0) ** 2 + 0.5 * (log_scales[1] / 0.25) ** 2
         return float(likelihood.sum() + prior)
 
