@@ -34,7 +34,8 @@ def test_every_file_of_the_package_is_shipped(wheel_names):
         path.relative_to(source).as_posix()
         for path in (source / "clemkit").rglob("*")
         if path.is_file()
-        and path.suffix in (".py", ".typed", ".html", ".css", ".js", ".json", ".jsonld", ".ttl", ".rq")
+        and path.suffix
+        in (".py", ".typed", ".html", ".css", ".js", ".json", ".jsonld", ".ttl", ".rq")
     }
     assert "clemkit/py.typed" in wanted
     assert wanted <= set(wheel_names)
