@@ -10,7 +10,9 @@ where no structure is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.linalg as sl
@@ -25,7 +27,7 @@ from clemkit.registration.model_fit import ModelFit
 from clemkit.registration.result import ErrorEstimate
 from clemkit.registration.structures import Structures
 
-__all__ = ["HeldOut", "estimate_error", "hold_out", "spread_map"]
+__all__ = ["HeldOut", "estimate_error", "hold_out", "spread_map", "with_slack"]
 
 FloatImage = NDArray[np.float32]
 
@@ -301,6 +303,32 @@ def _interval(median: float, medians: FloatArray, count: int) -> tuple[float, fl
     calibration = 1.0 / np.sqrt(max(3 * count, 1))
     total = 1.645 * np.sqrt(posterior**2 + calibration**2 + _MODEL_SPREAD**2)
     return median * float(np.exp(-total)), median * float(np.exp(total))
+
+
+def with_slack(error: ErrorEstimate, slack_nm: float) -> ErrorEstimate:
+    """Return the estimate with an offset that no residual shows, added in quadrature.
+
+    Parameters
+    ----------
+    error : ErrorEstimate
+    slack_nm : float
+        One standard deviation of the offset; the lower end of the interval stays.
+    """
+
+    def wider(figures: Mapping[str, Any]) -> dict[str, Any]:
+        out = dict(figures)
+        if "median_nm" in out:
+            out["median_nm"] = float(np.hypot(out["median_nm"], slack_nm))
+            out["high_nm"] = float(np.hypot(out["high_nm"], 1.645 * slack_nm))
+        return out
+
+    return replace(
+        error,
+        median_nm=float(np.hypot(error.median_nm, slack_nm)),
+        p90_nm=float(np.hypot(error.p90_nm, 1.645 * slack_nm)),
+        high_nm=float(np.hypot(error.high_nm, 1.645 * slack_nm)),
+        regions=tuple(wider(r) for r in error.regions),
+    )
 
 
 def _regions(
