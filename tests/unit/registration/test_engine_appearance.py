@@ -103,7 +103,7 @@ def test_untrusted_voxels_say_nothing(structures):
 
 def test_noise_is_a_line_in_the_expected_image(structures, rng):
     truth = clean(structures)
-    variance = 0.5 * truth + 100
+    variance = truth + 20
     image = (truth + rng.normal(size=truth.shape) * np.sqrt(variance)).astype(np.float32)
     found = appearance(structures)
     found.expected = truth
