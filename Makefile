@@ -12,6 +12,8 @@ DEMO_OUTPUT ?= clemkit-demo
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 # pip writes byte code: imports cost twice as much without it
 unexport PYTHONDONTWRITEBYTECODE
+# two test processes on two cores: threads of BLAS would only get in each other's way
+export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev demo test lint format types layers docs bench examples model model-check lock clean clean-venv

@@ -78,6 +78,7 @@ def recorded_field(image: FloatImage) -> NDArray[np.bool_] | None:
 
     Rotated or stitched images are padded: voxels of the lowest value that hang together, touch
     the border and make up at least 2 % of the image are taken as padding, one voxel further in.
+    The broad faces of a thin volume do not count as border: dark structures cross it.
     """
     lowest = image <= float(image.min()) + 1e-6 * float(np.ptp(image))
     if lowest.mean() < 0.02:
@@ -85,7 +86,7 @@ def recorded_field(image: FloatImage) -> NDArray[np.bool_] | None:
     parts, _ = ndi.label(lowest)
     touching = set()
     for axis in range(3):
-        if image.shape[axis] > 1:
+        if 2 * image.shape[axis] >= max(image.shape):
             for side in (0, -1):
                 touching.update(np.unique(np.take(parts, side, axis=axis)).tolist())
     sizes = np.bincount(parts.ravel())
