@@ -47,7 +47,7 @@ demo: install  ## a phantom experiment, registered and reported, in minutes
 	$(BIN)/clemkit demo --overwrite -o $(DEMO_OUTPUT)
 
 test: install-dev  ## every test but the clocks
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: install-dev  ## style, layout and import layers
 	$(BIN)/ruff format --check .

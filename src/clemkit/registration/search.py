@@ -121,23 +121,24 @@ def find_start(
     soft = gaussian_blur_nm(template, blur, template_grid.voxel_size_zyx_nm)
     span = sorted(template_grid.extent_zyx_nm)[-1]
     step = float(np.clip(2 * 1.55 * voxel / span, np.deg2rad(4), np.deg2rad(14)))
-    tilt = float(np.clip(1.25 * step, np.deg2rad(6), np.deg2rad(14)))
+    tilt = float(np.clip(1.25 * step, np.deg2rad(9), np.deg2rad(14)))
     flat = min(template_grid.shape_zyx) == 1
     max_tilt = 0.0 if flat else np.deg2rad(settings.max_tilt_deg)
     near = optical_axis_rotations(step, tilt, min(tilt, max_tilt) + 1e-6)
-    wide = optical_axis_rotations(step, tilt, max_tilt + 1e-6)
+    rough = 1.3 * step
+    within = len(optical_axis_rotations(rough, tilt, min(tilt, max_tilt) + 1e-6))
+    outer = optical_axis_rotations(rough, tilt, max_tilt + 1e-6)[within:]
     tiers: list[tuple[str, list[FloatArray]]] = [
         ("optical axis", [expected_scale * r for r in near]),
-        (
-            "optical axis, tilts and scales",
-            [s * expected_scale * r for s in (0.88, 1.0, 1.14) for r in wide],
-        ),
+        ("other scales", [s * expected_scale * r for s in (0.84, 1.18) for r in near]),
     ]
+    if outer:
+        tiers.append(("larger tilts", [s * expected_scale * r for s in (0.92, 1.1) for r in outer]))
     if try_everything and not flat:
         count = int(np.clip(8 * np.pi**2 / (1.3 * step) ** 3, 600, 5000))
         tiers.append(("all rotations", [expected_scale * r for r in uniform_rotations(count)]))
     if settings.any_orientation and not flat:
-        tiers = tiers[2:] or tiers
+        tiers = tiers[-1:]
     pool: list[Pose] = []
     done: list[str] = []
     outcome: SearchOutcome | None = None
