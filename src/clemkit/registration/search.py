@@ -128,9 +128,11 @@ def find_start(
     rough = 1.3 * step
     within = len(optical_axis_rotations(rough, tilt, min(tilt, max_tilt) + 1e-6))
     outer = optical_axis_rotations(rough, tilt, max_tilt + 1e-6)[within:]
+    # a section is searched at finer detail, so a scale must be closer; it is also cheap
+    scales = (0.8, 0.86, 0.91, 0.955, 1.05, 1.11, 1.2) if flat else (0.84, 1.18)
     tiers: list[tuple[str, list[FloatArray]]] = [
         ("optical axis", [expected_scale * r for r in near]),
-        ("other scales", [s * expected_scale * r for s in (0.84, 1.18) for r in near]),
+        ("other scales", [s * expected_scale * r for s in scales for r in near]),
     ]
     if outer:
         tiers.append(("larger tilts", [s * expected_scale * r for s in (0.92, 1.1) for r in outer]))
