@@ -78,7 +78,7 @@ def test_platynereis_sbem_to_xray_from_segmented_neuropil(shared_data):
 
 @pytest.mark.parametrize(("level", "seed", "bound_um"), [("easy", 21, 0.25), ("medium", 21, 0.3)])
 def test_light_image_simulated_from_real_hela_mitochondria(shared_data, level, seed, bound_um):
-    """Known truth; the bound is the axial PSF over two, the blur of the simulated microscope."""
+    """Known truth; the bound is at most half the axial width of the simulated microscope."""
     case = _benchmark_cases().load_case("hela", level, seed)
     result = register(
         case.fixed, case.moving, fixed_labels=case.fixed_labels, allow_reflection=True

@@ -186,8 +186,7 @@ def _register(
         last = max(1.25 * float(found.psf_zyx_nm[1:].max()), 0.5 * detail)
         blurs = match_blurs(max(first, last), last)
         ratio = np.linspace(1, 0, len(blurs))
-        coarse_spacing = max(1.5 * spacing, spacing)
-        spacings = [float(spacing + (coarse_spacing - spacing) * r) for r in ratio]
+        spacings = [float(spacing * (1 + 0.5 * r)) for r in ratio]
         finest = max(
             2 * min(open_voxel_sizes_nm(crop.grid)), min(open_voxel_sizes_nm(features.grid))
         )

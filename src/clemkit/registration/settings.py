@@ -34,7 +34,8 @@ class Settings:
     minimum_overlap : float
         Least share of the fixed field inside the moving field.
     psf_sigma_zyx_nm : tuple of float or None
-        Blur of the moving image; default from its voxel size, then refined by fitting.
+        Blur of the moving image; default guessed from its voxel size, as microscopes are
+        usually sampled.
     control_spacing_nm : float or None
         Finest control-point spacing; default from the density of structures.
     work_voxel_nm : float or None
