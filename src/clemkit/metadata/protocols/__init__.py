@@ -1,0 +1,1 @@
+"""Sample-preparation protocols: read from files and prose, checked, compared, written."""
