@@ -18,8 +18,8 @@ class ProtocolReading:
     Attributes
     ----------
     data : mapping
-        A description in long form, as `metadata.models.build` takes it: ``id``, ``name``, ``protocols``, and what
-        they refer to (``reagents``, ``instruments``, ``biological_samples``, ``agents``, …).
+        A description in long form, as `metadata.models.build` takes it: ``id``, ``name``,
+        ``protocols``, and what they refer to (``reagents``, ``instruments``, ``agents``, …).
     findings : tuple of Problem
         What was ambiguous, unknown or not understood; locations are paths into `data`.
     """
