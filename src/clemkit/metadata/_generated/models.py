@@ -176,6 +176,10 @@ class Unit(str, Enum):
     nm = "nm"
     um = "um"
     mm = "mm"
+    cm = "cm"
+    """
+    One hundredth of a metre.
+    """
     m = "m"
     angstrom = "angstrom"
     s = "s"
@@ -185,15 +189,43 @@ class Unit(str, Enum):
     min = "min"
     h = "h"
     d = "d"
+    wk = "wk"
+    """
+    Seven days.
+    """
+    mo = "mo"
+    """
+    One twelfth of a year, 365.25 days long.
+    """
+    a = "a"
+    """
+    365.25 days.
+    """
+    Hz = "Hz"
+    """
+    Once per second.
+    """
     K = "K"
     degC = "degC"
     degC_per_h = "degC_per_h"
     K_per_h = "K_per_h"
+    degC_per_min = "degC_per_min"
+    """
+    Rate of change of temperature.
+    """
+    K_per_min = "K_per_min"
+    """
+    Rate of change of temperature.
+    """
     V = "V"
     kV = "kV"
     eV = "eV"
     keV = "keV"
     A = "A"
+    mA = "mA"
+    """
+    One thousandth of an ampere.
+    """
     uA = "uA"
     """
     One millionth of an ampere.
@@ -205,6 +237,10 @@ class Unit(str, Enum):
     """
     One thousandth of a watt.
     """
+    J = "J"
+    """
+    Energy of one watt for one second.
+    """
     Pa = "Pa"
     kPa = "kPa"
     MPa = "MPa"
@@ -214,22 +250,74 @@ class Unit(str, Enum):
     One thousandth of a bar.
     """
     atm = "atm"
+    psi = "psi"
+    """
+    Pressure of one pound on a square inch.
+    """
+    inHg = "inHg"
+    """
+    Pressure of a column of mercury of one inch.
+    """
+    mmHg = "mmHg"
+    """
+    Pressure of a column of mercury of one millimetre.
+    """
     deg = "deg"
     rad = "rad"
     rpm = "rpm"
+    times_g = "times_g"
+    """
+    Centrifugal acceleration as a multiple of gravity.
+    """
+    gauge = "gauge"
+    """
+    Gauge of a needle.
+    """
     mm_per_s = "mm_per_s"
     """
     Speed of a knife or stage.
+    """
+    um_per_s = "um_per_s"
+    """
+    Speed of a stage or of growth.
+    """
+    nm_per_s = "nm_per_s"
+    """
+    Rate of coating.
     """
     mL_per_min = "mL_per_min"
     """
     Flow rate of a perfusion.
     """
+    mL_per_h = "mL_per_h"
+    """
+    Flow rate.
+    """
     g = "g"
+    kg = "kg"
+    """
+    One thousand grams.
+    """
     mg = "mg"
     ug = "ug"
     """
     One millionth of a gram.
+    """
+    ng = "ng"
+    """
+    One billionth of a gram.
+    """
+    mol = "mol"
+    """
+    Amount of substance.
+    """
+    mmol = "mmol"
+    """
+    One thousandth of a mole.
+    """
+    U = "U"
+    """
+    Enzyme unit, in the definition of its maker.
     """
     L = "L"
     mL = "mL"
@@ -240,6 +328,10 @@ class Unit(str, Enum):
     """
     One millionth of a mole per litre.
     """
+    nM = "nM"
+    """
+    One billionth of a mole per litre.
+    """
     N = "N"
     """
     Normality; equivalents per litre.
@@ -248,11 +340,27 @@ class Unit(str, Enum):
     """
     Osmolarity in milliosmoles per litre.
     """
+    mOsm_per_kg = "mOsm_per_kg"
+    """
+    Osmolality in milliosmoles per kilogram.
+    """
     g_per_L = "g_per_L"
     mg_per_mL = "mg_per_mL"
     ug_per_mL = "ug_per_mL"
     """
     One thousandth of a gram per litre.
+    """
+    ng_per_mL = "ng_per_mL"
+    """
+    One millionth of a gram per litre.
+    """
+    mg_per_kg = "mg_per_kg"
+    """
+    Dose per body mass.
+    """
+    U_per_mL = "U_per_mL"
+    """
+    Activity of an enzyme per volume.
     """
     percent = "percent"
     percent_wv = "percent_wv"
@@ -1900,6 +2008,7 @@ class TextSpan(ConfiguredBaseModel):
     span_start: Optional[int] = Field(default=None, description="""Offset of the first character.""", ge=0)
     span_end: Optional[int] = Field(default=None, description="""Offset after the last character.""", ge=0)
     verbatim: Optional[str] = Field(default=None, description="""The words of the source.""")
+    span_field: Optional[str] = Field(default=None, description="""Field that was read here, as a path from the owner, such as duration or ladder/2/repeats, from 1; none for the whole.""")
     rule_name: Optional[str] = Field(default=None, description="""Rule that read the text.""")
     confidence: Optional[float] = Field(default=None, description="""0 to 1.""", ge=0, le=1)
     is_interpretation: Optional[bool] = Field(default=None, description="""True when the value is an interpretation, such as 20 to 25 degrees for room temperature.""")
