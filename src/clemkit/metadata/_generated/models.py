@@ -2065,6 +2065,7 @@ class Study(NamedThing):
     related_entries: Optional[list[Identifier]] = Field(default=None, description="""Entries in EMDB, EMPIAR, BioStudies, IDR, WorkflowHub and others.""")
     acknowledgements: Optional[str] = Field(default=None, description="""Thanks.""")
     ethics_statement: Optional[str] = Field(default=None, description="""Approvals and consent.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What one archive asks for and no field here holds; each name begins with the archive, such as empiar:experiment_type.""")
     id: str = Field(default=..., description="""Short name of this thing, unique in the experiment; other things refer to it.""")
     name: Optional[str] = Field(default=None, description="""Name for people.""")
     description: Optional[str] = Field(default=None, description="""What it is, in prose.""")
@@ -2159,6 +2160,7 @@ class Publication(ConfiguredBaseModel):
     publication_status: Optional[PublicationStatus] = Field(default=None, description="""How far the paper is.""")
     country_code: Optional[str] = Field(default=None, description="""ISO 3166-1 code of two letters.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What one archive asks for and no field here holds; each name begins with the archive, such as empiar:experiment_type.""")
 
     @field_validator('doi')
     def pattern_doi(cls, v):
@@ -5368,6 +5370,7 @@ class Image(NamedThing):
     missing_slices: Optional[list[int]] = Field(default=None, description="""Numbers of missing slices, from 1.""")
     processing_summary: Optional[str] = Field(default=None, description="""Processing in prose.""")
     preview_image: Optional[str] = Field(default=None, description="""Path of a picture for people.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What one archive asks for and no field here holds; each name begins with the archive, such as empiar:experiment_type.""")
     id: str = Field(default=..., description="""Short name of this thing, unique in the experiment; other things refer to it.""")
     name: Optional[str] = Field(default=None, description="""Name for people.""")
     description: Optional[str] = Field(default=None, description="""What it is, in prose.""")
