@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clemkit.errors import ArgumentError, ClemkitError, Problem
+from clemkit.errors import ArgumentError, Problem
 
 if TYPE_CHECKING:
     from clemkit.metadata.validate import Report
     from clemkit.metadata.validate.files import ImageFacts
-    from clemkit.volumes import VolumeInfo
 
 __all__ = [
     "describe_files",
@@ -94,47 +93,9 @@ def describe_files(file_set: Mapping[str, Any], folder: Path) -> ImageFacts:
     folder : Path
         Folder of the description.
     """
-    from clemkit.metadata.validate.files import ImageFacts
-    from clemkit.volumes import probe
+    from clemkit.deposition.headers import file_facts
 
-    pattern = str(file_set.get("file_pattern") or "*")
-    root = folder / str(file_set.get("directory") or ".")
-    paths = sorted(root.glob(pattern)) if root.is_dir() else []
-    empty = tuple(p.name for p in paths if p.is_file() and p.stat().st_size == 0)
-    unreadable: dict[str, str] = {}
-    headers: list[VolumeInfo] = []
-    dataset = file_set.get("dataset_path")
-    for path in (p for p in paths if p.name not in empty):
-        try:
-            headers.append(probe(path, dataset=dataset))
-        except (ClemkitError, OSError) as error:
-            unreadable[path.name] = " ".join(str(error).split())
-    shapes = tuple(dict.fromkeys((h.extent("y"), h.extent("x")) for h in headers))
-    facts: dict[str, Any] = {}
-    if len(shapes) == 1:
-        facts["sizes"] = _sizes(headers)
-        first = headers[0].voxel_size_zyx_nm
-        if first is not None and all(h.voxel_size_zyx_nm == first for h in headers):
-            # a plane cannot know the distance to the next one
-            z = first[0] if headers[0].extent("z") > 1 else None
-            facts["voxel_size_zyx_nm"] = (z, first[1], first[2])
-    return ImageFacts(
-        names=tuple(p.name for p in paths),
-        empty=empty,
-        unreadable=unreadable,
-        formats=tuple(dict.fromkeys(h.format for h in headers)),
-        data_types=tuple(dict.fromkeys(h.dtype for h in headers)),
-        plane_shapes=shapes,
-        **facts,
-    )
-
-
-def _sizes(headers: Sequence[VolumeInfo]) -> dict[str, int]:
-    one = headers[0]
-    sizes = {axis: one.extent(axis) for axis in "xyzct"}
-    if len(headers) > 1:  # a stack of files
-        sizes["z"] = sum(h.extent("z") for h in headers)
-    return sizes
+    return file_facts(file_set, folder)
 
 
 def export_rdf(

@@ -41,7 +41,11 @@ class ImageFacts:
     sizes : mapping
         Extent along ``x``, ``y``, ``z``, ``c``, ``t`` of the whole.
     voxel_size_zyx_nm : tuple of float or None
-        As the files state it; None when they do not, or one axis when it is not known.
+        As the files state it; None when they do not or differ, or one axis when it is not known.
+    voxel_sizes : tuple
+        Each that was found, the most common first; None for files that state none.
+    odd : mapping of str to tuple of str
+        For ``format``, ``data type``, ``size`` and ``voxel size``: files that are not as most are.
     """
 
     names: tuple[str, ...]
@@ -52,6 +56,8 @@ class ImageFacts:
     plane_shapes: tuple[tuple[int, int], ...] = ()
     sizes: Mapping[str, int] | None = None
     voxel_size_zyx_nm: tuple[float | None, float | None, float | None] | None = None
+    voxel_sizes: tuple[tuple[float | None, float | None, float | None] | None, ...] = ()
+    odd: Mapping[str, tuple[str, ...]] | None = None
 
 
 def check_files(
@@ -115,11 +121,27 @@ def _broken(place: tuple[str | int, ...], facts: ImageFacts) -> Iterator[Problem
 
 
 def _mixed(place: tuple[str | int, ...], facts: ImageFacts) -> Iterator[Problem]:
-    for what, values in (("size", facts.plane_shapes), ("data type", facts.data_types)):
+    shapes = [f"{rows} x {columns} (y, x)" for rows, columns in facts.plane_shapes]
+    voxels = [_voxel_text(voxel) for voxel in facts.voxel_sizes]
+    for what, values in (
+        ("size", shapes),
+        ("data type", facts.data_types),
+        ("format", facts.formats),
+        ("voxel size", voxels),
+    ):
         if len(values) > 1:
-            message = f"expected one {what} in all files; found {', '.join(map(str, values[:5]))}"
-            hint = "describe them as several images"
+            names = (facts.odd or {}).get(what)
+            told = f"; not as most: {', '.join(names)}" if names else ""
+            message = f"expected one {what} in all files; found {', '.join(values[:5])}{told}"
+            hint = "describe them as several images, or export the odd ones again"
             yield _error((*place, "file_pattern"), "L4-mixed", message, hint)
+
+
+def _voxel_text(voxel: tuple[float | None, float | None, float | None] | None) -> str:
+    if voxel is None:
+        return "none stated"
+    named = zip("zyx", voxel, strict=True)
+    return " ".join(f"{axis} {size:g} nm" for axis, size in named if size is not None)
 
 
 def _header(

@@ -49,7 +49,7 @@ RULES: Final[Mapping[str, str]] = {
     "L4-empty": "A file has no content.",
     "L4-format": "The format of the files differs from the description.",
     "L4-gap": "Numbers are missing in a series of files.",
-    "L4-mixed": "Files of one set differ in size or data type.",
+    "L4-mixed": "Files of one set differ in size, data type, format or voxel size.",
     "L4-size": "The size of the image differs from the description.",
     "L4-unreadable": "A file cannot be read.",
     "L4-voxel-size": "The voxel size in the files differs from the description.",
