@@ -928,6 +928,10 @@ class ImagingMethod(str, Enum):
     """
     Light, X-ray and electron microscopy of the same specimen with registered images.
     """
+    other_method = "other_method"
+    """
+    Any other imaging method; name it in imaging_method_terms or in the notes.
+    """
     volume_em = "volume_em"
     """
     Any method that images a volume with electrons.
@@ -1656,6 +1660,7 @@ class NamedThing(ConfiguredBaseModel):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -1726,6 +1731,7 @@ class Agent(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('email')
     def pattern_email(cls, v):
@@ -1773,6 +1779,7 @@ class Person(Agent):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('orcid')
     def pattern_orcid(cls, v):
@@ -1834,6 +1841,7 @@ class Organization(Agent):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('ror')
     def pattern_ror(cls, v):
@@ -1906,6 +1914,7 @@ class Instrument(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('rrid')
     def pattern_rrid(cls, v):
@@ -1950,6 +1959,7 @@ class Software(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('doi')
     def pattern_doi(cls, v):
@@ -2031,6 +2041,7 @@ class Activity(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2065,7 +2076,6 @@ class Study(NamedThing):
     related_entries: Optional[list[Identifier]] = Field(default=None, description="""Entries in EMDB, EMPIAR, BioStudies, IDR, WorkflowHub and others.""")
     acknowledgements: Optional[str] = Field(default=None, description="""Thanks.""")
     ethics_statement: Optional[str] = Field(default=None, description="""Approvals and consent.""")
-    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What one archive asks for and no field here holds; each name begins with the archive, such as empiar:experiment_type.""")
     id: str = Field(default=..., description="""Short name of this thing, unique in the experiment; other things refer to it.""")
     name: Optional[str] = Field(default=None, description="""Name for people.""")
     description: Optional[str] = Field(default=None, description="""What it is, in prose.""")
@@ -2073,6 +2083,7 @@ class Study(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2109,6 +2120,7 @@ class StudyComponent(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2131,6 +2143,7 @@ class Contribution(ConfiguredBaseModel):
     contributor: str = Field(default=..., description="""Who contributed.""")
     roles: Optional[list[ContributionRole]] = Field(default=None, description="""What they did.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
 
 class Funding(ConfiguredBaseModel):
@@ -2140,6 +2153,7 @@ class Funding(ConfiguredBaseModel):
     funder: Optional[str] = Field(default=None, description="""Organisation that paid.""")
     grant_number: Optional[str] = Field(default=None, description="""Grant number.""")
     description: Optional[str] = Field(default=None, description="""What it is, in prose.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
 
 class Publication(ConfiguredBaseModel):
@@ -2160,7 +2174,7 @@ class Publication(ConfiguredBaseModel):
     publication_status: Optional[PublicationStatus] = Field(default=None, description="""How far the paper is.""")
     country_code: Optional[str] = Field(default=None, description="""ISO 3166-1 code of two letters.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
-    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What one archive asks for and no field here holds; each name begins with the archive, such as empiar:experiment_type.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('doi')
     def pattern_doi(cls, v):
@@ -2229,6 +2243,7 @@ class BioSample(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2307,6 +2322,7 @@ class Specimen(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2352,6 +2368,7 @@ class WholeMount(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2400,6 +2417,7 @@ class Slice(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2446,6 +2464,7 @@ class Block(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2495,6 +2514,7 @@ class Section(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2546,6 +2566,7 @@ class SectionSeries(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2594,6 +2615,7 @@ class SectionSupport(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2643,6 +2665,7 @@ class Grid(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2691,6 +2714,7 @@ class Lamella(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2736,6 +2760,7 @@ class Region(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2781,6 +2806,53 @@ class Dispersion(Specimen):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
+
+    @field_validator('id')
+    def pattern_id(cls, v):
+        pattern=re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+        if isinstance(v, list):
+            for element in v:
+                if isinstance(element, str) and not pattern.search(element):
+                    err_msg = f"Invalid id format: {element}"
+                    raise ValueError(err_msg)
+        elif isinstance(v, str) and not pattern.search(v):
+            err_msg = f"Invalid id format: {v}"
+            raise ValueError(err_msg)
+        return v
+
+
+class OtherSpecimen(Specimen):
+    """
+    A specimen that fits no other class, or whose source does not say what it is.
+    """
+    type: Literal["OtherSpecimen"] = Field(default="OtherSpecimen", description="""Class of this thing, where several are possible.""")
+    biosamples: Optional[list[str]] = Field(default=None, description="""Biological material in this specimen.""")
+    derived_from: Optional[list[str]] = Field(default=None, description="""Specimen that this one was cut or taken from.""")
+    preparations: Optional[list[str]] = Field(default=None, description="""Preparations that this specimen went through.""")
+    preparation_protocols: Optional[list[str]] = Field(default=None, description="""Protocols, where only the plan is known.""")
+    preparation_summary: Optional[str] = Field(default=None, description="""Preparation in prose.""")
+    experimental_status: Optional[ExperimentalStatus] = Field(default=None, description="""Test or control.""")
+    location_in_biosample: Optional[str] = Field(default=None, description="""Where in the biosample it was taken.""")
+    location_terms: Optional[list[OntologyTerm]] = Field(default=None, description="""Anatomical terms for that place.""")
+    location_in_parent: Optional[BoxNm] = Field(default=None, description="""Box inside the parent's image or block.""")
+    specimen_states: Optional[list[SpecimenState]] = Field(default=None, description="""What preparation made of it.""")
+    contrast_mechanisms: Optional[list[ContrastMechanism]] = Field(default=None, description="""What gives signal or contrast.""")
+    labels: Optional[list[Label]] = Field(default=None, description="""Fluorescent or electron-dense labels: the channel content.""")
+    embedding_medium: Optional[str] = Field(default=None, description="""Resin or other medium.""")
+    linear_shrinkage: Optional[ShrinkageFactors] = Field(default=None, description="""Size after preparation divided by size before.""")
+    extent_z: Optional[Quantity] = Field(default=None, description="""Size along z.""")
+    extent_y: Optional[Quantity] = Field(default=None, description="""Size along y.""")
+    extent_x: Optional[Quantity] = Field(default=None, description="""Size along x.""")
+    fiducials: Optional[list[Fiducial]] = Field(default=None, description="""Beads, branding marks and other marks for correlation.""")
+    id: str = Field(default=..., description="""Short name of this thing, unique in the experiment; other things refer to it.""")
+    name: Optional[str] = Field(default=None, description="""Name for people.""")
+    description: Optional[str] = Field(default=None, description="""What it is, in prose.""")
+    identifiers: Optional[list[Identifier]] = Field(default=None, description="""Identifiers in other systems.""")
+    web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
+    missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
+    notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -2863,6 +2935,7 @@ class Material(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('rrid')
     def pattern_rrid(cls, v):
@@ -2914,6 +2987,7 @@ class Reagent(Material):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('cas_number')
     def pattern_cas_number(cls, v):
@@ -2979,6 +3053,7 @@ class Antibody(Material):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('rrid')
     def pattern_rrid(cls, v):
@@ -3030,6 +3105,7 @@ class Solution(Material):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('rrid')
     def pattern_rrid(cls, v):
@@ -3067,6 +3143,8 @@ class SolutionComponent(ConfiguredBaseModel):
     concentration: Optional[Quantity] = Field(default=None, description="""Concentration.""")
     amount: Optional[Quantity] = Field(default=None, description="""Mass, volume or number.""")
     parts: Optional[float] = Field(default=None, description="""Parts in a ratio such as 1:1.""", ge=0)
+    solvent: Optional[str] = Field(default=None, description="""What it is dissolved in.""")
+    solvent_name: Optional[str] = Field(default=None, description="""The solvent in the words of the source.""")
     reagent_role: Optional[ReagentRole] = Field(default=None, description="""What it is for.""")
     verbatim: Optional[str] = Field(default=None, description="""The words of the source.""")
     spans: Optional[list[TextSpan]] = Field(default=None, description="""Where this was read.""")
@@ -3112,6 +3190,7 @@ class Protocol(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('doi')
     def pattern_doi(cls, v):
@@ -4376,6 +4455,8 @@ class LadderStage(ConfiguredBaseModel):
     duration: Optional[Quantity] = Field(default=None, description="""Time for one repeat.""")
     repeats: Optional[int] = Field(default=None, description="""How often it is done.""", ge=1)
     temperature: Optional[Quantity] = Field(default=None, description="""Temperature.""")
+    start_temperature: Optional[Quantity] = Field(default=None, description="""Temperature at the begin.""")
+    end_temperature: Optional[Quantity] = Field(default=None, description="""Temperature at the end.""")
     microwave: Optional[MicrowaveSettings] = Field(default=None, description="""Microwave settings, where one was used.""")
     verbatim: Optional[str] = Field(default=None, description="""The words of the source.""")
     spans: Optional[list[TextSpan]] = Field(default=None, description="""Where this was read.""")
@@ -4414,6 +4495,7 @@ class ProtocolExecution(Activity):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4473,6 +4555,7 @@ class Session(Activity):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4522,6 +4605,7 @@ class ImageAcquisition(Activity):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4587,6 +4671,7 @@ class LightAcquisition(ImageAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4646,6 +4731,7 @@ class ScanningElectronAcquisition(ImageAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4706,6 +4792,7 @@ class SbfSemAcquisition(ScanningElectronAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4766,6 +4853,7 @@ class FibSemAcquisition(ScanningElectronAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4831,6 +4919,7 @@ class ArrayTomographyAcquisition(ScanningElectronAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4897,6 +4986,7 @@ class AtumSemAcquisition(ArrayTomographyAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -4963,6 +5053,7 @@ class MultibeamSemAcquisition(ScanningElectronAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5025,6 +5116,7 @@ class TransmissionElectronAcquisition(ImageAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5094,6 +5186,7 @@ class ElectronTomographyAcquisition(TransmissionElectronAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5158,6 +5251,7 @@ class StemAcquisition(TransmissionElectronAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5220,6 +5314,57 @@ class XrayAcquisition(ImageAcquisition):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
+
+    @field_validator('id')
+    def pattern_id(cls, v):
+        pattern=re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+        if isinstance(v, list):
+            for element in v:
+                if isinstance(element, str) and not pattern.search(element):
+                    err_msg = f"Invalid id format: {element}"
+                    raise ValueError(err_msg)
+        elif isinstance(v, str) and not pattern.search(v):
+            err_msg = f"Invalid id format: {v}"
+            raise ValueError(err_msg)
+        return v
+
+
+class OtherAcquisition(ImageAcquisition):
+    """
+    An acquisition that fits no other class, or whose source does not say which.
+    """
+    type: Literal["OtherAcquisition"] = Field(default="OtherAcquisition", description="""Class of this thing, where several are possible.""")
+    imaging_method: ImagingMethod = Field(default=..., description="""Imaging method.""")
+    imaging_method_terms: Optional[list[OntologyTerm]] = Field(default=None, description="""Further imaging methods from an ontology.""")
+    imaged_specimens: Optional[list[str]] = Field(default=None, description="""Specimens that were imaged.""")
+    session: Optional[str] = Field(default=None, description="""Session at the instrument.""")
+    acquisition_summary: Optional[str] = Field(default=None, description="""Settings in prose.""")
+    acquisition_software: Optional[str] = Field(default=None, description="""Software that ran the instrument.""")
+    detectors: Optional[list[Detector]] = Field(default=None, description="""Detectors.""")
+    tiling: Optional[StageAndTiling] = Field(default=None, description="""Stage positions and tiles.""")
+    acquired_pixel_size_x: Optional[Quantity] = Field(default=None, description="""Pixel size that was set.""")
+    acquired_pixel_size_y: Optional[Quantity] = Field(default=None, description="""Pixel size that was set, if different.""")
+    frame_pixels_x: Optional[int] = Field(default=None, description="""Pixels of a frame along x.""", ge=1)
+    frame_pixels_y: Optional[int] = Field(default=None, description="""Pixels of a frame along y.""", ge=1)
+    z_step: Optional[Quantity] = Field(default=None, description="""Distance of focal planes or of slices.""")
+    plane_count: Optional[int] = Field(default=None, description="""Planes or slices that were taken.""", ge=1)
+    missing_planes: Optional[list[int]] = Field(default=None, description="""Numbers of planes that are missing, from 1.""")
+    imaging_temperature: Optional[Quantity] = Field(default=None, description="""Temperature of the specimen during imaging.""")
+    started: Optional[datetime ] = Field(default=None, description="""Begin, ISO 8601 with time zone.""")
+    ended: Optional[datetime ] = Field(default=None, description="""End, ISO 8601 with time zone.""")
+    operators: Optional[list[str]] = Field(default=None, description="""People or organisations who did it.""")
+    instrument: Optional[str] = Field(default=None, description="""Instrument that was used.""")
+    software: Optional[list[str]] = Field(default=None, description="""Software that was used.""")
+    parameters: Optional[list[Parameter]] = Field(default=None, description="""Settings that can change the result.""")
+    id: str = Field(default=..., description="""Short name of this thing, unique in the experiment; other things refer to it.""")
+    name: Optional[str] = Field(default=None, description="""Name for people.""")
+    description: Optional[str] = Field(default=None, description="""What it is, in prose.""")
+    identifiers: Optional[list[Identifier]] = Field(default=None, description="""Identifiers in other systems.""")
+    web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
+    missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
+    notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5370,7 +5515,6 @@ class Image(NamedThing):
     missing_slices: Optional[list[int]] = Field(default=None, description="""Numbers of missing slices, from 1.""")
     processing_summary: Optional[str] = Field(default=None, description="""Processing in prose.""")
     preview_image: Optional[str] = Field(default=None, description="""Path of a picture for people.""")
-    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What one archive asks for and no field here holds; each name begins with the archive, such as empiar:experiment_type.""")
     id: str = Field(default=..., description="""Short name of this thing, unique in the experiment; other things refer to it.""")
     name: Optional[str] = Field(default=None, description="""Name for people.""")
     description: Optional[str] = Field(default=None, description="""What it is, in prose.""")
@@ -5378,6 +5522,7 @@ class Image(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('axes')
     def pattern_axes(cls, v):
@@ -5470,6 +5615,7 @@ class ProcessingStep(Activity):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5559,6 +5705,7 @@ class ImageCorrelation(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5643,6 +5790,7 @@ class AnnotationSet(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5676,6 +5824,7 @@ class AnalysisResult(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5702,12 +5851,12 @@ class Experiment(NamedThing):
     instruments: Optional[list[Instrument]] = Field(default=None, description="""Instruments.""")
     software_versions: Optional[list[Software]] = Field(default=None, description="""Programs and libraries.""")
     biological_samples: Optional[list[BioSample]] = Field(default=None, description="""Biological material.""")
-    specimens: Optional[list[Union[WholeMount,Slice,Block,Section,SectionSeries,SectionSupport,Grid,Lamella,Region,Dispersion]]] = Field(default=None, description="""Specimens.""")
+    specimens: Optional[list[Union[WholeMount,Slice,Block,Section,SectionSeries,SectionSupport,Grid,Lamella,Region,Dispersion,OtherSpecimen]]] = Field(default=None, description="""Specimens.""")
     reagents: Optional[list[Union[Reagent,Antibody,Solution]]] = Field(default=None, description="""Reagents and solutions.""")
     protocols: Optional[list[Protocol]] = Field(default=None, description="""Protocols.""")
     protocol_executions: Optional[list[ProtocolExecution]] = Field(default=None, description="""What was done to specimens.""")
     sessions: Optional[list[Session]] = Field(default=None, description="""Sessions at instruments.""")
-    acquisitions: Optional[list[Union[LightAcquisition,ScanningElectronAcquisition,TransmissionElectronAcquisition,XrayAcquisition,ElectronTomographyAcquisition,StemAcquisition,SbfSemAcquisition,FibSemAcquisition,ArrayTomographyAcquisition,MultibeamSemAcquisition,AtumSemAcquisition]]] = Field(default=None, description="""Acquisitions.""")
+    acquisitions: Optional[list[Union[LightAcquisition,ScanningElectronAcquisition,TransmissionElectronAcquisition,XrayAcquisition,OtherAcquisition,ElectronTomographyAcquisition,StemAcquisition,SbfSemAcquisition,FibSemAcquisition,ArrayTomographyAcquisition,MultibeamSemAcquisition,AtumSemAcquisition]]] = Field(default=None, description="""Acquisitions.""")
     images: Optional[list[Image]] = Field(default=None, description="""Images.""")
     processing_steps: Optional[list[ProcessingStep]] = Field(default=None, description="""Processing.""")
     correlations: Optional[list[ImageCorrelation]] = Field(default=None, description="""Correlations.""")
@@ -5720,6 +5869,7 @@ class Experiment(NamedThing):
     web_pages: Optional[list[str]] = Field(default=None, description="""Pages about it.""")
     missing_values: Optional[list[MissingValue]] = Field(default=None, description="""What is not given here and why.""")
     notes: Optional[str] = Field(default=None, description="""Anything else worth knowing.""")
+    archive_settings: Optional[list[Parameter]] = Field(default=None, description="""What an archive asks for, or an imported document says, and no field here holds; each name begins with where it belongs, such as empiar:experiment_type or pagetab:Phenotype.""")
 
     @field_validator('id')
     def pattern_id(cls, v):
@@ -5769,6 +5919,7 @@ Grid.model_rebuild()
 Lamella.model_rebuild()
 Region.model_rebuild()
 Dispersion.model_rebuild()
+OtherSpecimen.model_rebuild()
 Label.model_rebuild()
 Fiducial.model_rebuild()
 ShrinkageFactors.model_rebuild()
@@ -5834,6 +5985,7 @@ TransmissionElectronAcquisition.model_rebuild()
 ElectronTomographyAcquisition.model_rebuild()
 StemAcquisition.model_rebuild()
 XrayAcquisition.model_rebuild()
+OtherAcquisition.model_rebuild()
 BeamSettings.model_rebuild()
 SlicingSettings.model_rebuild()
 Detector.model_rebuild()
