@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from clemkit.metadata.model_map import expand_curie, model_map
 from clemkit.metadata.protocols.step_words import (
@@ -153,9 +154,7 @@ class _View:
         if use.get("material"):
             return self._known(str(use["material"]))
         name = use.get("material_name") or material_words(use) or "unnamed"
-        iri = self._id(
-            "material-" + "-".join("".join(c if c.isalnum() else " " for c in name).split())
-        )
+        iri = self._id(f"material-{quote(name, safe='')}")
         self._found.setdefault(iri, {"@id": iri, "@type": "ChemicalSubstance", "name": name})
         return {"@id": iri}
 
@@ -229,7 +228,10 @@ class _View:
 def _uses(step: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for slot in _MATERIAL_SLOTS:
         found = step.get(slot, ())
-        yield from [found] if isinstance(found, Mapping) else found
+        for use in [found] if isinstance(found, Mapping) else found:
+            yield use
+            if use.get("solvent") or use.get("solvent_name"):
+                yield {"material": use.get("solvent"), "material_name": use.get("solvent_name")}
 
 
 def _total_time(steps: Any) -> str | None:
