@@ -371,6 +371,15 @@ def artefacts() -> dict[Path, str]:
     return files
 
 
+def workbook() -> dict[Path, bytes]:
+    """Return the blank workbook; it is made from the files of :func:`artefacts`, so after them."""
+    from clemkit.metadata.tables.workbook import blank_columns, workbook_bytes
+    from clemkit.metadata.tables.write import tables_from_data
+
+    tables = tables_from_data({"id": "experiment"}, blank_columns())
+    return {OUTPUT / "template.xlsx": workbook_bytes(tables, compressed=False)}
+
+
 def main() -> int:
     """Write the files, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -380,23 +389,33 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    files = artefacts()
-    stale = [
-        path for path, text in files.items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]  # fmt: skip
-    surplus = [p for p in OUTPUT.glob("*.*") if p not in files] if OUTPUT.is_dir() else []
+    files = {path: text.encode() for path, text in artefacts().items()}
+    stale = _different(files)
+    if not options.check:
+        _write(stale, files)
+    more = workbook()
+    stale += (late := _different(more))
+    files |= more
+    surplus = [p for p in OUTPUT.glob("*.*") if p not in files]
     if options.check:
         for path in [*stale, *surplus]:
             print(f"differs from the model: {path.relative_to(HERE.parent)}", file=sys.stderr)
         return 1 if stale or surplus else 0
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    for path in stale:
-        path.write_text(files[path], encoding="utf-8")
+    _write(late, files)
     for path in surplus:
         path.unlink()
     print(f"{len(stale)} written, {len(files) - len(stale)} unchanged, {len(surplus)} removed")
     return 0
+
+
+def _different(files: dict[Path, bytes]) -> list[Path]:
+    return [p for p, content in files.items() if not p.is_file() or p.read_bytes() != content]
+
+
+def _write(paths: list[Path], files: dict[Path, bytes]) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(files[path])
 
 
 _MAP: dict[str, Any] = {}

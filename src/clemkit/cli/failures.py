@@ -67,6 +67,8 @@ _EXTRA_OF = {
     "rdflib": "metadata",
     "pyshacl": "metadata",
     "ome_types": "metadata",
+    "openpyxl": "metadata",
+    "pyoxigraph": "metadata",
 }
 
 

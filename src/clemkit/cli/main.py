@@ -19,6 +19,7 @@ from clemkit.cli import (
     info,
     init,
     landmarks,
+    metadata,
     query,
     rdf,
     register,
@@ -47,6 +48,7 @@ app.command("register", short_help="Two volumes, or landmark pairs.")(register.r
 app.command("warp", short_help="Apply a registration.")(warp.warp)
 app.command("evaluate", short_help="True error at landmark pairs.")(evaluate.evaluate)
 app.command("init", short_help="A description to fill in.")(init.init)
+app.add_typer(metadata.app, name="metadata", short_help="Workbooks, CSV, OME-XML, archives.")
 app.command("validate", short_help="Check a description.")(validate.validate)
 app.command("rdf", short_help="A description as linked data.")(rdf.rdf)
 app.command("query", short_help="SPARQL over descriptions.")(query.query)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clemkit.errors import ArgumentError, Problem
 
 if TYPE_CHECKING:
+    from clemkit.metadata.load import Document
     from clemkit.metadata.validate import Report
     from clemkit.metadata.validate.files import ImageFacts
 
@@ -17,6 +18,7 @@ __all__ = [
     "describe_files",
     "export_rdf",
     "query_files",
+    "read_fitting",
     "repair_file",
     "validate_file",
     "write_template",
@@ -200,19 +202,32 @@ def query_files(paths: Sequence[str | Path], query: str) -> tuple[list[str], lis
     return run_query(load_graph([_experiment(p) for p in described], ready), query)
 
 
-def _experiment(path: str | Path) -> Any:
+def read_fitting(path: str | Path) -> Document:
+    """Read a description that fits the model.
+
+    Raises
+    ------
+    InvalidMetadataError
+        It does not; ``problems`` lists where.
+    """
     from clemkit.errors import InvalidMetadataError
     from clemkit.metadata.load import read_document
-    from clemkit.metadata.models import build
-    from clemkit.metadata.validate import validate
+    from clemkit.metadata.validate.schema import check_schema
 
     document = read_document(path)
-    wrong = [p for p in validate(document).problems if p.rule[:2] in ("L0", "L1")]
+    wrong = [*document.problems, *check_schema(document.data)]
     if wrong:
+        wrong.sort(key=lambda p: document.line_of(p.location))
         line = document.line_of(wrong[0].location)
         raise InvalidMetadataError(
             f"{path}:{line}: the description does not fit the model in {len(wrong)} places: "
             f"{wrong[0]}; see `clemkit validate {path}`",
             wrong,
         )
-    return build(document.data)
+    return document
+
+
+def _experiment(path: str | Path) -> Any:
+    from clemkit.metadata.models import build
+
+    return build(read_fitting(path).data)

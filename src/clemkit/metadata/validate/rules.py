@@ -10,9 +10,14 @@ __all__ = ["RULES"]
 RULES: Final[Mapping[str, str]] = {
     # L0: the file itself
     "L0-alias-cycle": "A YAML alias contains itself.",
+    "L0-cell": "A cell of a table cannot be taken as it is.",
+    "L0-column": "A column of a table is not in the model, or occurs twice.",
+    "L0-decimal-comma": "A number in a table has a decimal comma; it was read as a point.",
     "L0-duplicate-key": "A key occurs twice; YAML would silently keep one.",
     "L0-hidden-character": "A control, zero-width or direction character is hidden in a value.",
     "L0-merge-key": "A YAML merge key is used; lines would no longer be those of the values.",
+    "L0-parent": "A row of a table belongs to nothing that is there.",
+    "L0-sheet": "A sheet of a workbook is not in the model.",
     # L1: the model
     "L1-checksum": "The check digit of an ORCID, ROR or CAS number does not agree.",
     "L1-class": "The class of a thing is not given, or not one of those that are possible.",
