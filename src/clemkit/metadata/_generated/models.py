@@ -766,6 +766,10 @@ class ReagentRole(str, Enum):
     """
     Cools.
     """
+    coating = "coating"
+    """
+    Covers a carrier, stub or support.
+    """
     blocking_agent = "blocking_agent"
     """
     Prevents unspecific binding.
@@ -3143,6 +3147,7 @@ class SolutionComponent(ConfiguredBaseModel):
     concentration: Optional[Quantity] = Field(default=None, description="""Concentration.""")
     amount: Optional[Quantity] = Field(default=None, description="""Mass, volume or number.""")
     parts: Optional[float] = Field(default=None, description="""Parts in a ratio such as 1:1.""", ge=0)
+    stage_ratio: Optional[str] = Field(default=None, description="""Mixing or dilution ratio, such as 1:1 or 1:200.""")
     solvent: Optional[str] = Field(default=None, description="""What it is dissolved in.""")
     solvent_name: Optional[str] = Field(default=None, description="""The solvent in the words of the source.""")
     reagent_role: Optional[ReagentRole] = Field(default=None, description="""What it is for.""")
@@ -3159,6 +3164,7 @@ class ReagentUse(ConfiguredBaseModel):
     concentration: Optional[Quantity] = Field(default=None, description="""Concentration.""")
     amount: Optional[Quantity] = Field(default=None, description="""Mass, volume or number.""")
     parts: Optional[float] = Field(default=None, description="""Parts in a ratio such as 1:1.""", ge=0)
+    stage_ratio: Optional[str] = Field(default=None, description="""Mixing or dilution ratio, such as 1:1 or 1:200.""")
     solvent: Optional[str] = Field(default=None, description="""What it is dissolved in.""")
     solvent_name: Optional[str] = Field(default=None, description="""The solvent in the words of the source.""")
     reagent_role: Optional[ReagentRole] = Field(default=None, description="""What it is for.""")
@@ -4451,7 +4457,7 @@ class LadderStage(ConfiguredBaseModel):
     One stage of a concentration ladder.
     """
     stage_concentration: Optional[Quantity] = Field(default=None, description="""Concentration of what comes in.""")
-    stage_ratio: Optional[str] = Field(default=None, description="""Mixing ratio, such as 1:1.""")
+    stage_ratio: Optional[str] = Field(default=None, description="""Mixing or dilution ratio, such as 1:1 or 1:200.""")
     duration: Optional[Quantity] = Field(default=None, description="""Time for one repeat.""")
     repeats: Optional[int] = Field(default=None, description="""How often it is done.""", ge=1)
     temperature: Optional[Quantity] = Field(default=None, description="""Temperature.""")
