@@ -27,6 +27,9 @@ from linkml_runtime.utils.schemaview import SchemaView
 from rdflib import RDF, BNode, Graph, Literal, Namespace, URIRef
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # when it is imported, not run
+from lexicon_table import lexicon, local_terms  # noqa: E402
+
 linkml_version = version("linkml")
 OUTPUT = HERE.parent / "src" / "clemkit" / "metadata" / "_generated"
 SOURCE = HERE / "clemkit.yaml"
@@ -331,6 +334,12 @@ def term_table() -> str:
     return json.dumps(terms, indent=0, ensure_ascii=False) + "\n"
 
 
+def lexicon_tables(mapping: dict[str, Any]) -> str:
+    """Return the names of ``lexicon/*.tsv`` as JSON, checked."""
+    tables = lexicon(mapping, json.loads(term_table()))
+    return json.dumps(tables, indent=0, ensure_ascii=False) + "\n"
+
+
 def proposed_terms(mapping: dict[str, Any], view: SchemaView) -> str:
     """Return the clemkit terms that could be sent to another ontology."""
     lines = ["curie\tlabel\tdefinition\tbroad_match\tclose_match\tcould_go_to"]
@@ -343,6 +352,17 @@ def proposed_terms(mapping: dict[str, Any], view: SchemaView) -> str:
                 lines.append(
                     "\t".join([value.meaning, label, value.description, broad, close, target])
                 )
+    space = mapping["vocabulary"]
+    taken = {
+        f"clemkit:{item['iri'].removeprefix(space)}": name
+        for kind in (mapping["classes"], mapping["slots"], *(
+            enum["values"] for enum in mapping["enums"].values()
+        ))
+        for name, item in kind.items()
+        if item["iri"].startswith(space)
+    }  # fmt: skip
+    tables = lexicon(mapping, json.loads(term_table()))
+    lines += ["\t".join(row) for row in local_terms(tables, taken)]
     return "\n".join(lines) + "\n"
 
 
@@ -359,6 +379,7 @@ def artefacts() -> dict[Path, str]:
         OUTPUT / "shapes.ttl": shacl(_MAP),
         OUTPUT / "ontology.ttl": owl(),
         OUTPUT / "terms.json": term_table(),
+        OUTPUT / "lexicon.json": lexicon_tables(_MAP),
         OUTPUT / "schema.json": json_schema(),
         HERE / "proposed-terms.tsv": proposed_terms(_MAP, view),
     }
