@@ -13,7 +13,7 @@ from clemkit.cli.failures import FINDINGS, OK
 from clemkit.cli.terminal import open_terminal
 
 if TYPE_CHECKING:
-    from clemkit.workflows.tables import TableImport
+    from clemkit.workflows.imported import Imported
 
 __all__ = ["app"]
 
@@ -99,5 +99,41 @@ def from_csv(
     return OK if found.ok else FINDINGS
 
 
-def _lines(found: TableImport) -> Iterator[str]:
+@app.command("to-ome")
+def to_ome(
+    path: Description,
+    output: options.Output = Path("image.ome.xml"),
+    image: Annotated[
+        str | None, typer.Option("--image", help="Id of the image; needed when there are several.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    debug: options.Debug = False,
+) -> int:
+    """Write OME-XML of one image, with the whole description in it."""
+    from clemkit.workflows.ome_xml import write_ome_file
+
+    with open_terminal(debug=debug):
+        print(write_ome_file(path, output, image, overwrite=overwrite))
+    return OK
+
+
+@app.command("from-ome")
+def from_ome(
+    path: Annotated[Path, typer.Argument(help="OME-XML file.")],
+    output: options.Output = _DESCRIPTION,
+    dry_run: options.DryRun = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+    debug: options.Debug = False,
+) -> int:
+    """Read OME-XML: our own comes back whole, others as far as the model goes."""
+    from clemkit.workflows.ome_xml import read_ome_file
+
+    with open_terminal(debug=debug, as_json=as_json) as terminal:
+        found = read_ome_file(path, None if dry_run else output, overwrite=overwrite)
+        terminal.result(found.to_dict(), lambda: _lines(found))
+    return OK if found.ok else FINDINGS
+
+
+def _lines(found: Imported) -> Iterator[str]:
     yield from found.lines()

@@ -22,6 +22,7 @@ __all__ = [
     "repair_file",
     "validate_file",
     "write_template",
+    "write_text",
 ]
 
 _SYNTAX = {".ttl": "turtle", ".nt": "nt", ".jsonld": "jsonld", ".trig": "trig"}
@@ -74,7 +75,7 @@ def repair_file(path: str | Path, *, dry_run: bool = False) -> str:
     before = source.read_bytes().decode("utf-8")
     after = repaired(report.document, before, report.problems)
     if after != before and not dry_run:
-        _write(after, source, overwrite=True)
+        write_text(after, source, overwrite=True)
     return diff(before, after, str(path))
 
 
@@ -134,7 +135,7 @@ def export_rdf(
         raise ArgumentError(f"--syntax: expected {known}; found {chosen!r}")
     text = serialize(_experiment(path), chosen)
     if target is not None:
-        _write(text, target, overwrite=overwrite)
+        write_text(text, target, overwrite=overwrite)
     return text
 
 
@@ -163,11 +164,18 @@ def write_template(
     if not re.search(pattern, experiment_id):
         raise ArgumentError(f"--id: expected the form {pattern}; found {experiment_id!r}")
     target = Path(output)
-    _write(template(methods, experiment_id), target, overwrite=overwrite)
+    write_text(template(methods, experiment_id), target, overwrite=overwrite)
     return target
 
 
-def _write(text: str, target: Path, *, overwrite: bool) -> None:
+def write_text(text: str, target: Path, *, overwrite: bool) -> None:
+    """Write a text as UTF-8, atomically.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and *overwrite* is false.
+    """
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target}: exists; pass --overwrite to replace it")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

@@ -2,68 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clemkit.errors import ArgumentError, Problem
+from clemkit.errors import ArgumentError
+from clemkit.workflows.imported import Imported, finished
 
 if TYPE_CHECKING:
     from clemkit.metadata.tables.table import Table, TableReading
 
-__all__ = ["TableImport", "read_csv_tables", "read_workbook_file", "write_csv_tables", "write_xlsx"]
-
-
-@dataclass(frozen=True, slots=True)
-class TableImport:
-    """What was read from tables.
-
-    Attributes
-    ----------
-    source : Path
-        Workbook, CSV file or folder.
-    data : dict
-        The description in long form.
-    findings : tuple of (str, Problem)
-        Sheet and cell, and what is wrong there.
-    output : Path or None
-        What was written; None with errors, or when nothing was to be written.
-    """
-
-    source: Path
-    data: dict[str, Any]
-    findings: tuple[tuple[str, Problem], ...]
-    output: Path | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was lost and the model fits."""
-        return not any(p.severity == "error" for _, p in self.findings)
-
-    def lines(self) -> Iterator[str]:
-        """Yield one line per finding, and what was written."""
-        for place, problem in self.findings:
-            hint = f"; {problem.hint}" if problem.hint else ""
-            text = f"{problem.severity}: {problem.message} [{problem.rule}]{hint}"
-            yield f"{self.source}:{place}: {text}"
-        if self.output is not None:
-            yield str(self.output)
-        elif not self.ok:
-            yield "nothing written: correct the errors above"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready data."""
-        return {
-            "source": str(self.source),
-            "ok": self.ok,
-            "output": None if self.output is None else str(self.output),
-            "findings": [
-                {"cell": place, "rule": p.rule, "severity": p.severity, "message": p.message,
-                 "hint": p.hint}
-                for place, p in self.findings
-            ],
-        }  # fmt: skip
+__all__ = ["read_csv_tables", "read_workbook_file", "write_csv_tables", "write_xlsx"]
 
 
 def _tables(path: str | Path, *, blank: bool) -> list[Table]:
@@ -110,7 +58,7 @@ def write_csv_tables(
 
 def read_workbook_file(
     path: str | Path, output: str | Path | None, *, overwrite: bool = False
-) -> TableImport:
+) -> Imported:
     """Read a workbook and write the description, unless there are errors.
 
     Parameters
@@ -136,7 +84,7 @@ def read_csv_tables(
     into: str | Path | None = None,
     sheet: str | None = None,
     overwrite: bool = False,
-) -> TableImport:
+) -> Imported:
     """Read a folder of CSV files, or one file, and write the description, unless there are errors.
 
     Parameters
@@ -170,8 +118,7 @@ def read_csv_tables(
 
 def _finished(
     source: Path, reading: TableReading, output: str | Path | None, overwrite: bool
-) -> TableImport:
-    from clemkit.metadata.load import write_document
+) -> Imported:
     from clemkit.metadata.validate.schema import check_schema
 
     findings = [(f"{p.location[0]}!{p.location[1]}", p) for p in reading.problems]
@@ -180,8 +127,4 @@ def _finished(
         place = reading.cell_of(problem.location)
         if place not in said or problem.location in reading.cells:
             findings.append((place, problem))
-    result = TableImport(source, reading.data, tuple(findings))
-    if output is None or not result.ok:
-        return result
-    write_document(reading.data, output, overwrite=overwrite)
-    return TableImport(source, reading.data, tuple(findings), Path(output))
+    return finished(Imported(source, reading.data, tuple(findings)), output, overwrite)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from clemkit.errors import Problem
 from clemkit.metadata.model_map import model_map
+from clemkit.metadata.ordering import in_model_order
 from clemkit.metadata.shorthand import concrete_class, unit_named
 from clemkit.metadata.tables.cells import clean, value_from_cell
 from clemkit.metadata.tables.layout import (
@@ -275,7 +276,7 @@ class _Reader:
                          bad=True)  # fmt: skip
         cells = dict(self._cells(self._data, (), EXPERIMENT))
         order = _rank(self._problems)
-        return TableReading(_ordered(self._data, model_map()["root"]), order, cells)
+        return TableReading(in_model_order(self._data), order, cells)
 
     def _cells(self, value: Any, location: Location, sheet: str) -> Iterator[tuple[Location, str]]:
         if isinstance(value, list):
@@ -308,18 +309,3 @@ def _lists() -> list[str]:
 
 def _rank(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(dict.fromkeys(problems))
-
-
-def _ordered(value: Any, declared: str) -> Any:
-    if isinstance(value, list):
-        return [_ordered(item, declared) for item in value]
-    if not isinstance(value, dict):
-        return value
-    name = concrete_class(declared, value) or declared
-    known = model_map()["classes"][name]["slots"]
-    keys = [k for k in dict.fromkeys(["id", "type", *known, *value]) if k in value]
-    slots = model_map()["slots"]
-    return {
-        k: _ordered(value[k], slots[k]["range"]) if slots[k]["kind"] == "class" else value[k]
-        for k in keys
-    }

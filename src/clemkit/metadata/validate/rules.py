@@ -16,6 +16,7 @@ RULES: Final[Mapping[str, str]] = {
     "L0-duplicate-key": "A key occurs twice; YAML would silently keep one.",
     "L0-hidden-character": "A control, zero-width or direction character is hidden in a value.",
     "L0-merge-key": "A YAML merge key is used; lines would no longer be those of the values.",
+    "L0-ome": "OME-XML says something that could not be taken over as it is.",
     "L0-parent": "A row of a table belongs to nothing that is there.",
     "L0-sheet": "A sheet of a workbook is not in the model.",
     # L1: the model
