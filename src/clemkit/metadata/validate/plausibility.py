@@ -7,6 +7,7 @@ from typing import Any
 
 from clemkit.errors import Problem
 from clemkit.metadata.model_map import model_map
+from clemkit.metadata.protocols.check import check_protocol
 from clemkit.metadata.validate.dimensions import DIMENSION_OF_SLOT
 from clemkit.metadata.validate.quantities import base_value, dimension
 from clemkit.metadata.validate.references import moment, named_things
@@ -36,6 +37,7 @@ _MILLING_AMPERE = (1e-12, 3e-6)
 def check_plausibility(everything: Sequence[Thing]) -> list[Problem]:
     """Return the numbers of a description that are probably wrong."""
     named = named_things(everything)
+    reagents = [t.data for t in everything if t.slot == "reagents"]
     found: list[Problem] = []
     for thing in everything:
         found += _units(thing)
@@ -45,6 +47,10 @@ def check_plausibility(everything: Sequence[Thing]) -> list[Problem]:
         elif thing.slot == "acquisitions":
             found += _beam(thing)
             found += _session(thing, named)
+        elif thing.name == "Protocol":
+            for p in check_protocol(thing.data, reagents):
+                place = (*thing.location, *p.location)
+                found.append(Problem(place, p.rule, p.severity, p.message, p.hint))
     return found
 
 
