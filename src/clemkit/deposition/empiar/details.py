@@ -1,0 +1,197 @@
+"""The free text of an image set: all that EMPIAR has no field for, generated from the description.
+
+EMPIAR's image sets hold no z, no unit, no sample, no instrument, no dose and no relation to each
+other. Each sentence here says one of these, in a fixed order, and only what is described.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clemkit.deposition.empiar.acquisition_text import acquisition_sentences
+from clemkit.deposition.empiar.description import Described, mappings, nanometres, texts
+from clemkit.deposition.empiar.experiment_type import image_methods
+from clemkit.deposition.empiar.preparation_text import preparation_sentences
+from clemkit.deposition.empiar.relation_text import relation_sentences
+from clemkit.deposition.empiar.wording import joined, plain_words, quantity_text, sentence
+
+__all__ = ["DetailsInput", "details_text", "written_voxel_size"]
+
+_KINDS = {
+    "raw": "Raw images",
+    "tile": "Raw tiles",
+    "tilt_series": "Tilt series",
+    "projections": "X-ray projections before reconstruction",
+    "reconstruction": "Reconstructed volume",
+    "aligned": "Aligned volume",
+    "processed": "Processed volume",
+    "registered": "Volume warped into the frame of another one",
+    "segmentation": "Segmentation (labels)",
+    "projection_map": "Projections for viewing",
+    "overview": "Overview",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsInput:
+    """What the text of one image set is made from.
+
+    Attributes
+    ----------
+    image : mapping
+        The image of the model.
+    entry : mapping
+        The image set without its text.
+    sets : mapping of str to str
+        Image sets of the deposition as ``name (folder)``, by the ids of their images.
+    voxel_size_zyx_nm : tuple
+        Voxel size that was written; None where it is not known.
+    """
+
+    image: Mapping[str, Any]
+    entry: Mapping[str, Any]
+    sets: Mapping[str, str]
+    voxel_size_zyx_nm: tuple[float | None, float | None, float | None]
+
+
+def details_text(described: Described, source: DetailsInput) -> str:
+    """Return the text for one image set.
+
+    Parameters
+    ----------
+    described : Described
+        The description.
+    source : DetailsInput
+        The image and its image set.
+    """
+    image = source.image
+    sentences = [
+        sentence(image.get("description")),
+        _what(described, image),
+        *_spacing(source),
+        *_extent(image),
+        *_specimens(described, image),
+        *preparation_sentences(described, image),
+        *acquisition_sentences(described, image),
+        *_processing(described, image),
+        *relation_sentences(described, image, source.sets),
+        sentence(image.get("notes")) if image.get("file_format") != "other_format" else "",
+    ]
+    return " ".join(s for s in sentences if s)
+
+
+def _what(described: Described, image: Mapping[str, Any]) -> str:
+    kind = _KINDS.get(str(image.get("image_kind")), "Images")
+    methods = [plain_words(m) for m in image_methods(described, image)]
+    by = f" by {joined(methods)}" if methods else ""
+    return sentence(f"{kind}{by}, stored as {_stored(image)}")
+
+
+def _stored(image: Mapping[str, Any]) -> str:
+    file_set = image.get("file_set")
+    pattern = file_set.get("file_pattern") if isinstance(file_set, Mapping) else None
+    inside = file_set.get("dataset_path") if isinstance(file_set, Mapping) else None
+    parts = [plain_words(image.get("file_format")).upper() or "files"]
+    if pattern:
+        parts.append(f"({pattern}{f', data set {inside}' if inside else ''})")
+    compression = {"lossless": "compressed without loss", "lossy": "compressed with loss"}
+    if str(image.get("compression")) in compression:
+        parts.append(compression[str(image["compression"])])
+    if isinstance(image.get("pyramid_levels"), int) and image["pyramid_levels"] > 1:
+        parts.append(f"with {image['pyramid_levels']} resolution levels")
+    return " ".join(parts)
+
+
+def _spacing(source: DetailsInput) -> Iterator[str]:
+    z, y, x = source.voxel_size_zyx_nm
+    origin = {"nominal": " (nominal)", "measured": " (measured)", "assumed": " (assumed)"}
+    how = origin.get(str(source.image.get("voxel_size_source")), "")
+    if x is not None and y is not None:
+        width, height = source.entry.get("pixel_width"), source.entry.get("pixel_height")
+        yield (
+            f"Pixel size {x:.6g} nm x {y:.6g} nm (x, y){how}, given in this entry in ångström: "
+            f"{width:.10g} x {height:.10g} Å."
+        )
+    if z is not None:
+        yield f"Distance of planes (z): {z:.6g} nm."
+    increment = quantity_text(source.image.get("time_increment"))
+    if increment:
+        yield f"Time between images: {increment}."
+
+
+def _extent(image: Mapping[str, Any]) -> Iterator[str]:
+    sizes = [(a, image.get(f"size_{a}")) for a in "xyzct"]
+    shown = [(a, n) for a, n in sizes if isinstance(n, int) and (a in "xyz" or n > 1)]
+    if len(shown) > 1:
+        numbers = " x ".join(str(n) for _, n in shown)
+        yield f"Size {numbers} ({', '.join(a for a, _ in shown)})."
+    yield sentence(image.get("size_description"))
+    channels = [
+        f"{c.get('channel_index', i)} {c.get('channel_name') or c.get('channel_content') or ''}"
+        for i, c in enumerate(mappings(image.get("channels")))
+    ]
+    if channels:
+        yield sentence(f"Channels: {', '.join(c.strip() for c in channels)}")
+    lost = [str(n) for n in image.get("missing_slices") or ()]
+    if lost:
+        yield f"Missing slices, counted from 1: {', '.join(lost)}."
+    if image.get("contrast_polarity"):
+        inverted = "; grey values were inverted" if image.get("contrast_inverted") else ""
+        yield sentence(f"Contrast: {plain_words(image['contrast_polarity'])}{inverted}")
+
+
+def _specimens(described: Described, image: Mapping[str, Any]) -> Iterator[str]:
+    for name in texts(image.get("image_of")):
+        specimen = described.thing(name)
+        samples = [_sample(described, s) for s in texts(specimen.get("biosamples"))]
+        of = f" of {joined([s for s in samples if s])}" if any(samples) else ""
+        yield sentence(f"Specimen: {described.named(name)}{of}")
+
+
+def _sample(described: Described, name: str) -> str:
+    sample = described.thing(name)
+    organisms = [str(o.get("scientific_name") or "") for o in mappings(sample.get("organisms"))]
+    species = f" ({joined([o for o in organisms if o])})" if any(organisms) else ""
+    return f"{described.named(name)}{species}"
+
+
+def _processing(described: Described, image: Mapping[str, Any]) -> Iterator[str]:
+    yield sentence(image.get("processing_summary"))
+    step = described.thing(image.get("generated_by_processing"))
+    seen: set[str] = set()
+    while step and str(step.get("id")) not in seen:
+        seen.add(str(step.get("id")))
+        yield sentence(f"Processing: {_step(described, step)}")
+        earlier = texts(step.get("informed_by"))
+        step = described.thing(earlier[0]) if len(earlier) == 1 else {}
+
+
+def _step(described: Described, step: Mapping[str, Any]) -> str:
+    words = plain_words(step.get("processing_kind"))
+    programs = [
+        f"{described.named(s)} {described.thing(s).get('software_version', '')}".strip()
+        for s in texts(step.get("software"))
+    ]
+    settings = [
+        f"{p.get('parameter_name')} {value}"
+        for p in mappings(step.get("parameters"))
+        if (value := quantity_text(p.get("parameter_quantity")) or p.get("parameter_json"))
+    ]
+    by = f" with {joined(programs)}" if programs else ""
+    how = f" ({', '.join(settings)})" if settings else ""
+    summary = step.get("processing_summary_text")
+    return f"{words}{by}{how}{f': {summary}' if summary else ''}"
+
+
+def written_voxel_size(
+    image: Mapping[str, Any], entry: Mapping[str, Any], found_z_nm: float | None
+) -> tuple[float | None, float | None, float | None]:
+    """Return the voxel size behind an image set: z as described or found, y and x as written."""
+    z = nanometres(image.get("voxel_size_z"))
+    y, x = (
+        None if entry.get(k) is None else float(f"{entry[k] / 10:.12g}")
+        for k in ("pixel_height", "pixel_width")
+    )
+    return (found_z_nm if z is None else z, y, x)
