@@ -1,0 +1,163 @@
+"""Words that say what is done: the cues by which a sentence falls into treatments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Cue", "find_cues"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A word that says what is done.
+
+    Attributes
+    ----------
+    start, end : int
+        Offsets.
+    action : str
+        What is done, such as ``wash``.
+    is_verb : bool
+        Whether it is a verb; a noun (``dehydration``) may only name a treatment.
+    """
+
+    start: int
+    end: int
+    action: str
+    is_verb: bool
+
+
+_PRE = r"(?:re-?|pre-?|over-?|sub-?)?"
+# action, verb forms, noun forms
+_ACTIONS: Final = (
+    ("anaesthetise", r"an(?:a)?esthet[iu][sz](?:e|ed|ing)|sedat(?:e|ed)|eutha?ni[sz](?:e|ed)|euthanas\w+|sacrificed?|killed|decapitated?|"
+     r"cervical(?:ly)?\sdislocat\w+|betäubt", r"an(?:a)?esthesia|euthanasia|cervical\sdislocation"),
+    ("perfuse", r"perfus(?:e|ed|ing)|perfusion[-\s]fix(?:ed)?|flush(?:ed)?(?=\s(?:trans|with|through|via|the\svas|the\sblood))", r"perfusions?"),
+    ("dissect", r"dissect(?:ed|ing)?|excis(?:e|ed)|explant(?:ed)?|harvest(?:ed)?|minced?|(?:punched|biops(?:y|ied))|took\sout|taken\sout|"
+     r"enucleated?|diced?|(?:removed?|taken|extracted?|isolated?)(?=\s(?:from\sthe|and\s(?:placed|cut|fixed|immersed|post|trimmed|hemi)|"
+     r"the\s(?:brain|tissue|liver|kidney|heart|retina|eye|spleen|lung|muscle|organ)))|"
+     r"(?<=brain was )(?:removed|extracted|isolated)|(?<=brains were )(?:removed|extracted|isolated)", r"dissection|biopsy|biopsies|necropsy"),
+    ("culture", r"cultur(?:ed?|ing)|grown?|seed(?:ed|ing)?|plated?|maintain(?:ed)?|transfect(?:ed|ing)?|co-transfected|infected|electroporat\w+|"
+     r"raised(?!\s(?:in\s(?:rabbit|mouse|goat|donkey)|against|to|slowly|at|from|by))|germinat(?:ed?|ing)|passaged?|trypsini[sz]ed|spread\son\s(?:NGM|agar)|kultiviert|ausgesät",
+     r"cell\sculture|transfection"),
+    ("postfix", r"post-?\s?fix(?:ed|ing)?|second(?:ary|ari?ly)?\sfix(?:ed|ing)?|osmicated?|osmificated?|osmifi(?:ed|ziert)|nachfixier(?:t|en)",
+     r"post-?\s?fixation|secondary\sfixation|osmication|osmification|nachfixierung|second\sfixation"),
+    ("fix", r"(?:pre-?|immersion[-\s]|further\s|cross-?)?fix(?:ed|ing)?(?=\W|\Z)|aldehyde-fixed|fixier(?:t|en)|cross-?link(?:ed)?", r"(?:pre-?|primary\s|chemical\s|immersion\s)?fixation|fixierung|fix(?=[:\s])"),
+    ("wash", r"(?:re)?wash(?:ed|ing)?|(?:re)?rins(?:ed?|ing)|gewaschen|gespült|spülen|waschen",
+     r"wash(?:es|ing)?|rins(?:es?|ing)s?|rince|buffer\sexchanges?|waschschritte?|spülung"),
+    ("dehydrate", r"dehydrat(?:ed?|ing)|(?:de|ent)wässer(?:t|n)|entwässert", r"dehydration|entwässerung|dehydrierung"),
+    ("infiltrate", r"infiltrat(?:ed?|ing)|impregnat(?:ed?|ing)(?=\s(?:with|in)\s(?:\w+\s){0,3}(?:resin|epon|spurr|durcupan|lr|hm20|epoxy))|permeated?|"
+     r"infiltrier(?:t|en)|(?:exchanged?|replaced?|substituted?)(?=\s(?:with|for|by|to)\s(?:\w+\s){0,3}(?:resin|epon|durcupan|spurr|hm20))",
+     r"infiltrations?|resin\sexchange"),
+    ("embed", r"(?:flat-?|re-?|thin-?|minimal(?:ly)?\s)?embed(?:ded|ding)?|eingebettet|einbetten|capsulated|encapsulated?|enclosed", r"embedding|einbettung"),
+    ("polymerise", r"polymeri[sz](?:ed?|ing)|polymerisier(?:t|en)|cur(?:ed?|ing)|harden(?:ed)?|baked?|bak(?:ed|ing)|gehärtet|aushärten|UV[-\s](?:cured?|polymeri[sz]ed?|irradiated)",
+     r"polymeri[sz]ation|curing|hardening|aushärtung"),
+    ("stain", r"(?:counter-?|post-?|co-?|en[-\s]bloc\s|block\s|pre-?)?stain(?:ed|ing)?|(?:post-?|counter-?)?contrast(?:ed|ing)?|gefärbt|färben|kontrastier(?:t|en)|"
+     r"impregnat(?:ed?|ing)|mordanted",
+     r"(?:en[-\s]bloc[-\s]|en[-\s]bloc\s|post-?|counter-?|block\s|negative\s)?staining|(?:post-?|counter-?)contrasting|kontrastierung|färbung"),
+    ("quench", r"quench(?:ed|ing)?", r"quenching"),
+    ("block", r"block(?:ed|ing)(?!\s(?:face|s\b))|(?:pre-?)block(?=\s(?:in|with|non|for|unspec|cells|sections|grids))", r"blocking(?!\s(?:buffer|solution|medium|face))"),
+    ("permeabilise", r"permeabili[sz](?:ed?|ing)", r"permeabili[sz]ation"),
+    ("cryoprotect", r"cryo-?protect(?:ed|ing)?", r"cryo-?protection"),
+    ("label", r"(?:immuno-?(?:gold[-\s]?)?|double-?|gold-?|surface-?|live-?)?label(?:l?ed|l?ing)?|(?:immuno-?)?stained(?=\swith\santi)|immuno-?reacted|immunoreact\w+|markier(?:t|en)",
+     r"(?:immuno-?(?:gold[-\s]?)?|double-?)?label(?:l)?ing|immunogold"),
+    ("freeze", r"(?:high[-\s]pressure[-\s]?|plunge[-\s]?|cryo-?|snap-?|flash-?|vitrif\w*\s)?fr(?:ozen|eeze(?![-\s]*(?:subst|dr|frac))|eezing)(?![-\s]*(?:subst|dr|frac))|"
+     r"(?:cryo)?vitrif(?:ied|y|ying)|high[-\s]pressure[-\s]froze\w*|HPF|cryo-?fixed|plung(?:ed?|ing)(?=\s(?:in|into|the|by|grids|freez))|plunge-?frozen|slam-?frozen|eingefroren|"
+     r"cryo-?immobili[sz]ed", r"(?:high[-\s]pressure[-\s]|plunge[-\s]?|cryo-?|rapid\s)?freezing|vitrification|cryo-?fixation|cryo-?immobili[sz]ation"),
+    ("substitute", r"freeze[-\s]?substitut(?:ed?|ing)|substitut(?:ed|ing)(?!\s(?:with|for|by)\s\w+\sresin)|(?:quick\s)?QFS|gefriersubstituiert",
+     r"(?:quick\s|rapid\s)?freeze[-\s]?substitution|substitution|AFS\s(?:protocol|program(?:me)?)|gefriersubstitution"),
+    ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
+     r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
+    ("cpd", r"critical[-\s]point[-\s]dr(?:ied|y|ying)|CPD", r"critical[-\s]point\sdrying"),
+    ("mount", r"(?:re-?)?mount(?:ed|ing)?|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|affixed", r"mounting"),
+    ("trim", r"trimm(?:ed|ing)|trim|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
+    ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
+     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())"),
+    ("collect", r"collect(?:ed|ing)?|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
+    ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampft|besputtert|"
+     r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:GIS|platinum|carbon)\sdeposition"),
+    ("mill", r"(?:FIB-?\s?|cryo-?FIB-?\s?|rough-?\s?|fine-?\s?|ion-?)?mill(?:ed|ing)|polish(?:ed|ing)?|thinned|lamella(?:e)?\s(?:was|were)\s(?:prepared|generated|produced|cut|made)|ablat(?:ed|ing)|lift(?:ed)?[-\s]?out",
+     r"(?:cryo-?\s?)?(?:FIB[-\s])?milling|(?:FIB\s)?lift-?out"),
+    ("fiducial", r"(?:fiducial\w*|beads?|gold\sparticles|microspheres|fluospheres|tetraspeck\w*|nanodiamonds)\s(?:\w+\s){0,3}(?:were|was|are|is)\s(?:then\s)?(?:added|applied|placed|deposited|spotted|adsorbed|put)|"
+     r"brand(?:ed|ing)|NIRB|laser[-\s]mark\w*|near-?infrared\sbrand\w+", r"fiducials?|branding|finder\spattern"),
+    ("store", r"stor(?:ed?|ing)|aufbewahrt|gelagert|kept\suntil|keep\suntil", r"storage|lagerung"),
+    ("thaw", r"thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|\W|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
+    ("incubate", r"(?:pre-?)?incubat(?:ed?|ing)|inkubier(?:t|en)|immers(?:ed?|ing)|soak(?:ed|ing)?|expos(?:ed?|ing)(?=\s(?:to|in))|equilibrat(?:ed?|ing)|submerged?|treat(?:ed|ing)?|"
+     r"(?:placed?|put|transfer(?:red)?|moved?|exchang(?:ed?|ing)|replac(?:ed?|ing)|chang(?:ed?|ing)|left|leave|kept|keep|held|add(?:ed)?|applied|apply|suspend(?:ed)?|resuspend(?:ed)?|"
+     r"bleach(?:ed)?|react(?:ed)?|reduc(?:ed)|develop(?:ed)?|shak(?:en|e)|rotat(?:ed?)|agitat(?:ed?)|irradiat(?:ed?)|illuminat(?:ed?)|photo-?oxidi[sz]ed|mix(?:ed)?|pipette|remov(?:ed?|ing)|activat(?:ed?)|microwaved?|processed|converted|oxidi[sz]ed|drop(?:ped)?|load(?:ed)?|sandwiched|pour(?:ed)?|inject(?:ed)?|overla(?:id|y)|cover(?:ed)?|invert(?:ed)?|cool(?:ed)?|heat(?:ed)?|centrifuged|spun|pellet(?:ed)?|concentrated|etch(?:ed)?|hydrat(?:ed)?|rehydrat(?:ed)?|allow(?:ed)?|continu(?:ed?|ing)|repeat(?:ed)?|glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|clean(?:ed)?)",
+     r"incubations?|inkubation|treatment|immersion|photo-?oxidation|DAB\sreaction|glow[-\s]discharg(?:e|ing)"),
+    ("image", r"imag(?:ed|ing)|acquir(?:ed|ing)|visuali[sz]ed|observed|examined|photographed|recorded|viewed|scanned|inspected|obtained|analy[sz]ed|reconstructed|aligned|segmented|"
+     r"captured|checked|screened|quantified|investigated|aufgenommen\sam", r"imaging|acquisition|images\s"),
+    ("prepare", r"prepared(?=\s(?:by|from|fresh|freshly|in|as|according|with|the\sday|immediately|using|a\s))|dissolv(?:ed?|ing)|dilut(?:ed|e)(?=\s(?:in|to|with|from))|purchased|made\sup|made\sby|obtained\sfrom|filter(?:ed)?(?=\s(?:through|before|with|solution|\())|adjust(?:ed)?|titrated?", r"preparation\sof"),
+)  # fmt: skip
+_SAMPLE = (
+    r"(?:cells?|tissues?|samples?|specimens?|brains?|sections?|slices?|blocks?|animals?|mice|pieces|grids?|embryos?|larvae|leaves|"
+    r"worms?|coverslips?|monolayers?|material|pellets?|organoids?|biopsies|fragments?|carriers?|discs?|disks?|capsules|roots?|"
+    r"ribbons?|wafers?|resin|medium|buffer|stubs?|moulds?|molds?|lamella\w*|planchettes?|ethane|acetone|ethanol|water|solution|eggs?)"
+)
+_ADJECTIVE_BEFORE = re.compile(rf"[-\s](?:\w+[-\s]){{0,2}}?{_SAMPLE}\b", re.I)
+_PASSIVE_BEFORE = re.compile(
+    r"\b(?:were|was|are|is|been|be|being|then|and|or|subsequently|finally|again|further|next|briefly|afterwards|immediately|thoroughly|also|"
+    r"quickly|gently|either|first|before|after|by|not|extensively|carefully|directly|thereafter|additionally|twice|\d\s?[x×]|wurden|wurde|"
+    r"en\sbloc|step-?wise|gradually|slowly|serially|sequentially|chemically|lightly|rapidly|without|while|when|once)[,:]?\s+\Z"
+    r"|[,;(:]\s*\Z|\A\s*\Z|[.]\s+\Z",
+    re.I,
+)
+
+
+def _compiled() -> tuple[tuple[re.Pattern[str], str, bool], ...]:
+    rows: list[tuple[re.Pattern[str], str, bool]] = []
+    for action, verbs, nouns in _ACTIONS:
+        rows.append((re.compile(rf"(?<![\w-])(?:{verbs})(?![\w])", re.I), action, True))
+        rows.append((re.compile(rf"(?<![\w-])(?:{nouns})(?![\w])", re.I), action, False))
+    return tuple(rows)
+
+
+_PATTERNS = _compiled()
+# an earlier action wins where two read the same words
+_RANK = {action: i for i, (action, *_) in enumerate(_ACTIONS)}
+
+
+def find_cues(text: str, start: int, end: int) -> list[Cue]:
+    """Return the cues between two offsets of *text*, in order, without overlap."""
+    piece = text[start:end]
+    hits: list[tuple[int, int, int, Cue]] = []
+    for pattern, action, verb in _PATTERNS:
+        for found in pattern.finditer(piece):
+            cue = Cue(start + found.start(), start + found.end(), action, verb)
+            if not (verb and _is_adjective(piece, found)):
+                hits.append((found.start(), -len(found[0]), _RANK[action] * 2 + (not verb), cue))
+    kept: list[Cue] = []
+    for *_, cue in sorted(hits, key=lambda h: (h[1] * 0, h[0], h[1], h[2])):
+        if all(cue.end <= k.start or cue.start >= k.end for k in kept):
+            kept.append(cue)
+    return sorted(kept, key=lambda c: c.start)
+
+
+def _is_adjective(piece: str, found: re.Match[str]) -> bool:
+    """Whether a participle only describes: *fixed cells*, *high-pressure frozen samples*."""
+    word = found[0].lower()
+    if not word.endswith(("ed", "en", "cut", "hpf", "ing", "it")):
+        return False
+    if not _ADJECTIVE_BEFORE.match(piece, found.end()):
+        return False
+    return not _PASSIVE_BEFORE.search(piece[: found.start()]) or _is_subject(piece, found)
+
+
+def _is_subject(piece: str, found: re.Match[str]) -> bool:
+    """Whether the words open a sentence whose verb comes later: *Fixed cells were washed*."""
+    if re.search(r"\S", piece[: found.start()].rpartition(",")[2]):
+        return False
+    return bool(
+        re.match(
+            rf"[-\s](?:\w+\s){{0,4}}?{_SAMPLE}\s(?:\w+\s)?(?:were|was|are)\b", piece[found.end() :]
+        )
+    )
+
+
+def actions_of(cues: Sequence[Cue]) -> list[str]:
+    """Return the actions of *cues*, each once, in order."""
+    return list(dict.fromkeys(c.action for c in cues))

@@ -1,0 +1,402 @@
+"""Clause to step class: what is done, with which materials, after what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+__all__ = ["History", "classify"]
+
+
+@dataclass(slots=True)
+class History:
+    """What was done before: it decides what *stained* or *osmium* means."""
+
+    osmium: bool = False
+    frozen: bool = False
+    substituted: bool = False
+    resin: bool = False
+    cured: bool = False
+    sectioned: bool = False
+    classes: list[str] = field(default_factory=list)
+
+    def add(self, name: str, groups: Collection[str], thin: bool) -> None:
+        """Take note of a step."""
+        self.classes.append(name)
+        self.osmium |= "osmium" in groups and name in (
+            "PostFixation",
+            "FreezeSubstitution",
+            "ChemicalFixation",
+        )
+        self.frozen |= name in ("HighPressureFreezing", "PlungeFreezing")
+        self.substituted |= name == "FreezeSubstitution"
+        self.resin |= name == "Infiltration"
+        self.cured |= name in ("OvenCuring", "UvPolymerization")
+        if name == "SectionCollection" or (name == "Sectioning" and (thin or self.cured)):
+            self.sectioned = True
+
+
+_ON_SECTIONS = re.compile(r"\b(?:sections?|grids?|ribbons?|wafers?|Schnitte?)\b", re.I)
+_UV = re.compile(r"\bU\.?V\b|ultraviolet|3[0-9]{2}\s?nm|UV-?light|indirect\slight", re.I)
+_HPF = re.compile(
+    r"high[-\s]?pressure|\bHPF\b|\bHPM\s?-?\d*|EM\s?ICE|EM\s?PACT|EMPACT|Compact\s?0\d|Wohlwend|\b\d[\d,.]*\s?bar\b|"
+    r"carriers?\b|planchettes?|1-hexadecene|hexadecene|Hochdruck",
+    re.I,
+)
+_PLUNGE = re.compile(
+    r"plung|vitrobot|\bEM\s?GP|ethane|propane|\bLN2\b|liquid\s(?:nitrogen|N2)|slush|blot|cryoplunge|Vitrif|flüssigstickstoff",
+    re.I,
+)
+_GRID = re.compile(
+    r"\bgrids?\b|wafers?|coverslips?|cover\sslips?|\btape\b|slides?\b|kapton|membrane|\bloops?\b|netze?n?\b|chips?\b",
+    re.I,
+)
+_SECTION_TOOL = re.compile(
+    r"microtom|vibratom|vibrating|diamond|glass\sknife|knife|ultra-?thin|semi-?thin|\bthin\b|\bthick|sections?|slices?|ribbons?|"
+    r"cryostat|\bnm\b|[µμ]m\b|diatome|tissue\s?chopper|compresstome",
+    re.I,
+)
+_PIECES = re.compile(
+    r"small\s(?:blocks|pieces|cubes)|pieces|cubes|fragments|mm3|mm\b|\bblocks\b|tail|strips|in\shalf|leaf|leaves|discs",
+    re.I,
+)
+_ION = re.compile(
+    r"lamella|\bFIB\b|focused\sion|ion\sbeam|\bGa\+?\b|gallium|\bnA\b|\bpA\b|plasma|Aquilos", re.I
+)
+_STUB = re.compile(
+    r"stub|pins?\b|holder|aluminium|aluminum|rivet|chuck|blank|dummy|clip|ring\b|autogrid|cement|glue|epoxy",
+    re.I,
+)
+_DARK_LIGHT = re.compile(
+    r"photo|irradiat|illuminat|light|peroxid|H2O2|reaction|developed|precipitat|colou?r", re.I
+)
+_SHORT_TIME = re.compile(r"\b(?:over\s?night|\d+\s?(?:h|hr|hours?|d|days?)\b)", re.I)
+_DAMP_HEAT = re.compile(r"\b(?:oven|incubator|ofen|cured?|polymeri[sz])", re.I)
+_AT_LOW = re.compile(r"[-−–]\s?\d{2}\s?°|AFS|frozen|freeze|cryo", re.I)
+
+
+def classify(
+    action: str,
+    groups: Collection[str],
+    words: str,
+    history: History,
+    *,
+    hottest: float | None,
+    has_time: bool,
+) -> str | None:
+    """Return the step class of a clause; None when it is no treatment.
+
+    Parameters
+    ----------
+    action : str
+        What is done; empty when no word says it.
+    groups : collection of str
+        What the named materials are.
+    words : str
+        The clause.
+    history : History
+        What was done before.
+    hottest : float or None
+        Highest temperature, °C.
+    has_time : bool
+        Whether there is a time or a number of repeats.
+    """
+    direct = _DIRECT.get(action)
+    if direct is not None:
+        return direct
+    if action in ("image", "prepare"):
+        return None
+    if action in _SPECIAL:
+        return _SPECIAL[action](groups, words, history, hottest)
+    return _by_material(action, groups, words, history, hottest, has_time)
+
+
+_DIRECT = {
+    "anaesthetise": "Anaesthesia", "perfuse": "Perfusion", "dissect": "Dissection",
+    "culture": "CellCulture", "quench": "Quenching", "cpd": "CriticalPointDrying",
+    "trim": "Trimming", "fiducial": "FiducialApplication", "store": "Storage",
+    "permeabilise": "Incubation", "cryoprotect": "Incubation", "substitute": "FreezeSubstitution",
+}  # fmt: skip
+
+
+def _fix(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if "osmium" in groups and "aldehyde" not in groups:
+        return _osmium(history)
+    if groups and "aldehyde" not in groups and "mordant" in groups and history.osmium:
+        return "EnBlocStaining"
+    if "aldehyde" not in groups and re.search(r"osmi|OsO4", words):
+        return _osmium(history)
+    return "ChemicalFixation"
+
+
+def _postfix(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if "osmium" in groups:
+        return "PostFixation" if not history.osmium else "EnBlocStaining"
+    if "aldehyde" in groups or re.search(r"same\sfix|fixative|aldehyde", words):
+        return "ChemicalFixation"
+    if groups & {"uranyl", "mordant", "lead"} if isinstance(groups, set) else False:
+        return "EnBlocStaining"
+    return "PostFixation"
+
+
+def _osmium(history: History) -> str:
+    return "EnBlocStaining" if history.osmium else "PostFixation"
+
+
+def _wash(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if "quencher" in groups:
+        return "Quenching"
+    return "Rinsing"
+
+
+def _dehydrate(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    return (
+        "Infiltration"
+        if "resin" in groups and not {"dehydrant", "transition"} & set(groups)
+        else "Dehydration"
+    )
+
+
+def _infiltrate(
+    groups: Collection[str], words: str, history: History, hottest: float | None
+) -> str:
+    if "resin" in groups or not groups or re.search(r"resin|epon|harz", words, re.I):
+        return "Infiltration"
+    if groups & {"sugar", "cryoprotectant", "filler"} if isinstance(groups, set) else False:
+        return "Incubation"
+    if "gel" in groups:
+        return "OtherStep"
+    if set(groups) <= {"dehydrant", "transition"}:
+        return "Infiltration"
+    return _by_material("incubate", groups, words, history, hottest, True) or "Infiltration"
+
+
+def _embed(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if {"gel", "protein"} & set(groups) and "resin" not in groups:
+        return "OtherStep"
+    if hottest is not None and hottest >= 45:
+        return "OvenCuring"
+    if _UV.search(words) and re.search(r"polymeri|cure|hard", words):
+        return "UvPolymerization"
+    return "Infiltration"
+
+
+def _polymerise(
+    groups: Collection[str], words: str, history: History, hottest: float | None
+) -> str:
+    cold = hottest is not None and hottest <= 4
+    return "UvPolymerization" if _UV.search(words) or cold and history.substituted else "OvenCuring"
+
+
+def _stain(
+    groups: Collection[str], words: str, history: History, hottest: float | None
+) -> str | None:
+    held = set(groups)
+    if "immuno" in held:
+        return "ImmunoLabelling"
+    if "dye" in held:
+        return "FluorescentLabelling"
+    if held & {"osmium", "uranyl", "lead", "mordant", "section-dye", "reducer", "dab", "stain"}:
+        return _by_material("stain", groups, words, history, hottest, True)
+    if history.sectioned or re.search(r"post-?stain|counter|sections|grids|kontrast", words, re.I):
+        return "PostStaining"
+    if re.search(r"en[-\s]bloc|block\sstain|heavy\smetal", words, re.I):
+        return "EnBlocStaining"
+    return "Staining"
+
+
+def _label(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    held = set(groups)
+    if "immuno" in held or re.search(r"antibod|anti-|protein\sA|immuno", words, re.I):
+        return "ImmunoLabelling"
+    if "dye" in held or re.search(r"halo|snap|fluor|dye|ligand|nuclei", words, re.I):
+        return "FluorescentLabelling"
+    return "ImmunoLabelling"
+
+
+def _block(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    held = set(groups)
+    if "quencher" in held and "protein" not in held or re.search(r"aldehyde", words):
+        return "Quenching"
+    return "Incubation"
+
+
+def _freeze(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if re.search(r"plung|vitrobot|ethane|\bGP2?\b", words, re.I):
+        return "PlungeFreezing"
+    if _HPF.search(words):
+        return "HighPressureFreezing"
+    if _PLUNGE.search(words):
+        return "PlungeFreezing"
+    return "HighPressureFreezing" if not history.classes else "PlungeFreezing"
+
+
+def _mount(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    return (
+        "SectionCollection"
+        if _GRID.search(words) and re.search(r"section|ribbon", words) and not _STUB.search(words)
+        else "Mounting"
+    )
+
+
+def _section(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if re.search(r"jeweller|jeweler|saw\b|razor|out\s(?:of|with|from)\b", words) and (
+        history.cured or history.resin
+    ):
+        return "Trimming"
+    if re.search(r"section|slice|ribbon|microtom|vibratom|knife|thin\b", words, re.I):
+        return "Sectioning"
+    if _PIECES.search(words) or re.search(r"scalpel|razor|blade|\boff\b|\bout\b|punch", words):
+        return "Trimming" if history.cured else "Dissection"
+    return "Sectioning" if _SECTION_TOOL.search(words) else "Dissection"
+
+
+def _collect(
+    groups: Collection[str], words: str, history: History, hottest: float | None
+) -> str | None:
+    if re.search(
+        r"\bimages?|tomogram|micrograph|data\b|tilt|stacks?\b|\bkV\b|3View|spectr", words
+    ) and not _GRID.search(words):
+        return None
+    if (
+        _GRID.search(words)
+        or history.sectioned
+        or re.search(r"section|ribbon|water\sbath|boat", words, re.I)
+    ):
+        return "SectionCollection"
+    if re.search(r"supernatant|medium", words):
+        return "OtherStep"
+    if history.classes and history.classes[-1] == "Sectioning":
+        return "SectionCollection"
+    return "HighPressureFreezing" if _HPF.search(words) else "Dissection"
+
+
+def _coat(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if {"filler", "protein", "immuno"} & set(groups) or re.search(
+        r"\blid\b|hexadecene|poly-?l|fibronectin|matrigel|collagen|laminin", words, re.I
+    ):
+        return (
+            "HighPressureFreezing"
+            if re.search(r"lid|carrier|hat\b|planchet|hexadec", words)
+            else "CellCulture"
+        )
+    return "Coating"
+
+
+def _mill(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    return (
+        "CryoFibMilling"
+        if _ION.search(words) or history.frozen and not history.cured
+        else "Trimming"
+    )
+
+
+def _thaw(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    return "CriticalPointDrying" if re.search(r"critical|CPD", words) else "OtherStep"
+
+
+def _warm(
+    groups: Collection[str], words: str, history: History, hottest: float | None
+) -> str | None:
+    last = history.classes[-1] if history.classes else ""
+    if last in (
+        "FreezeSubstitution",
+        "UvPolymerization",
+        "OvenCuring",
+        "Infiltration",
+        "EnBlocStaining",
+        "Dehydration",
+        "Rinsing",
+    ):
+        return last
+    if history.frozen and not history.cured:
+        return "FreezeSubstitution"
+    return _by_material("incubate", groups, words, history, hottest, True)
+
+
+_SPECIAL = {
+    "fix": _fix, "postfix": _postfix, "wash": _wash, "dehydrate": _dehydrate,
+    "infiltrate": _infiltrate, "embed": _embed, "polymerise": _polymerise, "stain": _stain,
+    "label": _label, "block": _block, "freeze": _freeze, "mount": _mount, "section": _section,
+    "collect": _collect, "coat": _coat, "mill": _mill, "thaw": _thaw, "warm": _warm,
+}  # fmt: skip
+
+
+def _by_material(
+    action: str, groups: Collection[str], words: str, history: History, hottest: float | None,
+    has_time: bool,
+) -> str | None:  # fmt: skip
+    held = set(groups)
+    sections = history.sectioned
+    if "immuno" in held and not held & {"osmium"}:
+        return "ImmunoLabelling"
+    if "dab" in held:
+        return "DabReaction" if "peroxide" in held or _DARK_LIGHT.search(words) else "Incubation"
+    if "bead" in held:
+        return "FiducialApplication"
+    if "quencher" in held and not held & {"aldehyde", "osmium", "uranyl", "resin"}:
+        return "Quenching"
+    if held & {"uranyl", "lead"} and "aldehyde" not in held:
+        if (
+            history.frozen
+            and not history.resin
+            and not history.osmium
+            and "dehydrant" in held
+            and not history.substituted
+            and _AT_LOW.search(words)
+        ):
+            return "FreezeSubstitution"
+        return "PostStaining" if sections or _ON_SECTIONS.search(words) else "EnBlocStaining"
+    if "aldehyde" in held:
+        return "ChemicalFixation"
+    if "osmium" in held:
+        if sections:
+            return "PostStaining"
+        return _osmium(history)
+    if "mordant" in held:
+        return "PostStaining" if sections else "EnBlocStaining"
+    if "section-dye" in held:
+        return "PostStaining" if sections or history.cured else "EnBlocStaining"
+    if "reducer" in held or "stain" in held:
+        return "PostStaining" if sections else "EnBlocStaining"
+    if "dye" in held:
+        return "FluorescentLabelling"
+    if "resin" in held:
+        if hottest is not None and hottest >= 45:
+            return "OvenCuring"
+        return "Infiltration"
+    if "anaesthetic" in held:
+        return "Anaesthesia"
+    if "cryogen" in held:
+        return "Storage" if history.frozen else "PlungeFreezing"
+    if "transition" in held:
+        return "Dehydration"
+    if "dehydrant" in held:
+        if history.substituted and not history.sectioned or sections:
+            return "Rinsing"
+        return "Dehydration"
+    if held & {"sugar", "cryoprotectant", "detergent", "protein", "filler"}:
+        return "Incubation" if action != "add" else "OtherStep"
+    if (
+        held
+        and held <= {"buffer", "water", "additive", "solvent", "medium"}
+        and (has_time or action == "")
+    ):
+        if held & {"buffer", "water"}:
+            return "Rinsing"
+    if "adhesive" in held:
+        return "Mounting"
+    if "metal" in held:
+        return "Coating" if re.search(r"\bnm\b|thick|layer|coat|sputter", words) else "OtherStep"
+    if (
+        _GRID.search(words)
+        and (sections or re.search(r"sections?|ribbons?", words))
+        and action == "incubate"
+    ):
+        return "SectionCollection"
+    if hottest is not None and hottest >= 50 and has_time and history.resin and not sections:
+        return "OvenCuring"
+    if action == "incubate":
+        return "OtherStep"
+    return None

@@ -1,0 +1,259 @@
+"""Sentences to clauses: one clause for each treatment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from clemkit.metadata.protocols.text.actions import Cue, find_cues
+from clemkit.metadata.protocols.text.materials import NamedMaterial
+from clemkit.metadata.protocols.text.quantities import FoundQuantity
+from clemkit.metadata.protocols.text.segments import Segment, trimmed
+
+__all__ = ["Clause", "split_segment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of a sentence that says at most one treatment.
+
+    Attributes
+    ----------
+    start, end : int
+        Offsets, without white space at the ends.
+    action : str
+        What is done; empty when no word says it.
+    cues : tuple of Cue
+        The words that say it.
+    inherits : bool
+        Whether the action is that of the clause before: ``… and then with glutaraldehyde``.
+    context : tuple of (int, int)
+        Parts that only say when it is done; what they name is not used.
+    segment : Segment
+        The sentence.
+    """
+
+    start: int
+    end: int
+    action: str
+    cues: tuple[Cue, ...]
+    inherits: bool
+    context: tuple[tuple[int, int], ...]
+    segment: Segment
+
+
+@dataclass(slots=True)
+class _Chunk:
+    start: int
+    end: int
+    cues: list[Cue]
+    link: str
+    materials: list[NamedMaterial] = field(default_factory=list)
+    quantities: list[FoundQuantity] = field(default_factory=list)
+
+    @property
+    def action(self) -> str:
+        return _strongest(self.cues)
+
+
+_BOUNDARY = re.compile(
+    r"(?:\s*;\s*|\s*[.](?=\s)\s*|\s*,\s*|\s*:\s(?=[A-Za-z])|\s+[–—-]\s+|\s*->\s*|\s*→\s*|\s+)?"
+    r"(?P<word>\b(?:and\s+(?:then|finally|subsequently|afterwards|again)|followed\s+by|followed\s+(?:first|again)\s+by|then|before\s+(?:being\s+)?|prior\s+to|"
+    r"after\s+which|after\s+that|and\s+were|and\s+was|und\s+dann|dann|after|until|and|und|next)\b(?:\s+(?:with|in|by|into|on|to|for)\b)?)?\s*",
+    re.I,
+)
+_SEPARATOR = re.compile(
+    r"\s*[;]\s*(?:then\s+|and\s+)?"
+    r"|\s*,\s*(?:(?:and\s+)?(?:then|finally|subsequently|afterwards|before|after\swhich|followed\s+(?:\w+\s+)?by|next|dann)\b\s*|and\b\s*|or\b\s*)?"
+    r"|\s+(?:and\s+then|and\s+finally|and\s+subsequently|and|then|followed\s+(?:\w+\s+)?by|before|prior\s+to|after\s+which|und\s+dann|und|dann)\b\s*"
+    r"|\s+[–—]\s+|\s*(?:->|→)\s*|\s+\|\s+|[.]\s+",
+    re.I,
+)
+_CONTEXT_HEAD = re.compile(
+    r"\A\W*(?:after|following|upon|once|when|while|prior\sto|before|to\s(?:stop|remove|improve|enhance|reduce|avoid|prevent|preserve|allow|ensure)|for\s|"
+    r"nach|during|because|since|as\s|in\sorder|unless|if\s)\b",
+    re.I,
+)
+_WEAK = frozenset(("incubate", "thaw", "warm", "image", "prepare"))
+_GLUED = re.compile(
+    r"(?:remov|aspirat|discard|continu|repeat|allow|follow|kept|keep|left|leave|chang|exchang|shak|rotat|agitat|invert|cool|heat|held|drop|processed|react|develop|load|cover|add)",
+    re.I,
+)
+_NOT_STEP = re.compile(
+    r"\b(?:was|were|is|are)\snot\b|\bwithout\b(?=\s(?:post|further|additional|any\s)?(?:\w+\s)?(?:fix|stain|coat|osmi))|"
+    r"\bno\s(?:further|additional|post-?)?\s?(?:stain|fix|osm|coat|contrast)\w*",
+    re.I,
+)
+_THEN_MATERIAL = re.compile(r"followed|then|finally|subsequently|after|before|dann|→|->|;", re.I)
+
+
+def split_segment(
+    text: str,
+    segment: Segment,
+    materials: Sequence[NamedMaterial],
+    quantities: Sequence[FoundQuantity],
+) -> list[Clause]:
+    """Return the clauses of *segment*; together they hold all of its characters."""
+    if segment.kind in ("heading", "layout"):
+        return [Clause(segment.start, segment.end, "", (), False, (), segment)]
+    chunks = list(_chunks(text, segment, materials, quantities))
+    groups: list[list[_Chunk]] = []
+    inherits: list[bool] = []
+    last_action = ""
+    for chunk in chunks:
+        starts, inherited = _begins(text, chunk, groups[-1] if groups else [], last_action)
+        if groups and not starts:
+            groups[-1].append(chunk)
+        elif groups and not any(c.cues for c in groups[-1]) and not _is_treatment(groups[-1]):
+            groups[-1].append(chunk)  # what stands before the first treatment belongs to it
+            inherits[-1] = inherited
+        else:
+            groups.append([chunk])
+            inherits.append(inherited)
+        if chunk.cues and starts:
+            last_action = chunk.action or last_action
+    return [
+        _clause(
+            text,
+            segment,
+            group,
+            heir,
+            groups[i + 1][0].start if i + 1 < len(groups) else segment.end,
+            i == 0,
+        )
+        for i, (group, heir) in enumerate(zip(groups, inherits, strict=True))
+    ]
+
+
+def _clause(
+    text: str, segment: Segment, group: list[_Chunk], heir: bool, stop: int, first: bool
+) -> Clause:
+    start = segment.start if first else group[0].start
+    start, end = trimmed(text, start, stop)
+    cues = [c for chunk in group for c in chunk.cues]
+    main = next((c for c in group if c.cues), None)
+    context: list[tuple[int, int]] = []
+    if main is not None:
+        action = _strongest(main.cues)
+        for chunk in group:
+            if chunk is main:
+                break
+            if _CONTEXT_HEAD.match(text[chunk.start : chunk.end]):
+                context.append((chunk.start, chunk.end))
+        strong = [c for c in cues if c.action not in _WEAK]
+        if (
+            action in _WEAK
+            and strong
+            and all(c.is_verb for c in strong[:1])
+            and _GLUED.match(text[main.cues[0].start : main.cues[0].end])
+        ):
+            action = strong[0].action
+        head = text[main.start : main.end]
+        if _CONTEXT_HEAD.match(head) and len(group) > 1:
+            later = [c for chunk in group[group.index(main) + 1 :] for c in chunk.cues]
+            if later and not main.quantities:
+                context.append((main.start, main.end))
+                action = _strongest(later)
+    else:
+        action = ""
+    return Clause(start, end, action, tuple(cues), heir, tuple(context), segment)
+
+
+def _strongest(cues: Sequence[Cue]) -> str:
+    """Return the action of the most telling cue: a verb before a noun, a certain one before a weak one."""
+    if not cues:
+        return ""
+    ordered = sorted(cues, key=lambda c: (c.action in _WEAK, not c.is_verb, c.start))
+    best = ordered[0]
+    verbs = [c for c in cues if c.is_verb and c.action not in _WEAK]
+    return (verbs[0] if verbs else best).action
+
+
+def _chunks(
+    text: str,
+    segment: Segment,
+    materials: Sequence[NamedMaterial],
+    quantities: Sequence[FoundQuantity],
+) -> Iterator[_Chunk]:
+    held = [(m.start, m.end) for m in materials] + [(q.start, q.end) for q in quantities]
+    cues = find_cues(text, segment.body, segment.end)
+    cues = [c for c in cues if not any(s < c.end and c.start < e for s, e in held if e - s > 2)]
+    depth = _parentheses(text, segment.body, segment.end)
+    cuts = [(segment.body, "")]
+    for match in _SEPARATOR.finditer(text, segment.body, segment.end):
+        start, end = match.span()
+        if any(s < end and start < e for s, e in held) or any(a < start < b for a, b in depth):
+            continue
+        if end < segment.end and start > segment.body:
+            cuts.append((start, match[0]))
+    for i, (start, link) in enumerate(cuts):
+        stop = cuts[i + 1][0] if i + 1 < len(cuts) else segment.end
+        # a separator goes before the clause it opens, a comma or full stop stays behind
+        begin = start + len(link) - len(link.lstrip(" \t\n\r,;.")) if i else start
+        yield _Chunk(
+            begin, stop,
+            [c for c in cues if begin <= c.start < stop and not any(a < c.start < b for a, b in depth)],
+            link,
+            [m for m in materials if begin <= m.start < stop],
+            [q for q in quantities if begin <= q.start < stop],
+        )  # fmt: skip
+
+
+def _parentheses(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    spans, opened = [], []
+    for match in re.finditer(r"[()]", text[start:end]):
+        place = start + match.start()
+        if match[0] == "(":
+            opened.append(place)
+        elif opened:
+            spans.append((opened.pop(), place))
+    return spans
+
+
+def _is_treatment(group: Sequence[_Chunk]) -> bool:
+    materials = any(c.materials for c in group)
+    return materials and any(
+        q.kind in ("duration", "count", "concentration") for c in group for q in c.quantities
+    )
+
+
+def _begins(
+    text: str, chunk: _Chunk, group: Sequence[_Chunk], last_action: str
+) -> tuple[bool, bool]:
+    """Return whether *chunk* begins a treatment, and whether it does what was done before."""
+    if not group:
+        return True, False
+    words = text[chunk.start : chunk.end]
+    if _NOT_STEP.search(words):
+        return True, False
+    verbs = [c for c in chunk.cues if c.is_verb]
+    timed = any(q.kind in ("duration", "count") for q in chunk.quantities)
+    details = bool(chunk.materials or chunk.quantities)
+    for cue in verbs:
+        if cue.action not in _WEAK:
+            return True, False
+        if cue.action in ("image", "prepare"):
+            return True, False
+        glued = _GLUED.match(text[cue.start : cue.end])
+        if chunk.materials and not (glued and not timed):
+            return True, False
+        if not glued and cue.action == "incubate" and details:
+            return True, False
+    nouns = [c for c in chunk.cues if not c.is_verb]
+    introduced = _THEN_MATERIAL.search(chunk.link) or re.match(
+        r"\W*(?:after|following|by|three|two|four|five|six|\d)", words, re.I
+    )
+    if nouns and (details or introduced) and not (nouns[0].action in _WEAK and not chunk.materials):
+        return True, False
+    complete = any(q.kind in ("duration", "count") for c in group for q in c.quantities)
+    named = any(c.materials for c in group)
+    new = {m.canonical for m in chunk.materials} - {m.canonical for c in group for m in c.materials}
+    if chunk.materials and named and last_action:
+        if _THEN_MATERIAL.search(chunk.link) and (timed or new):
+            return True, True
+        if complete and timed and new:
+            return True, True
+    if chunk.materials and named and not last_action and complete and timed and new:
+        return True, True
+    return False, False

@@ -1,0 +1,175 @@
+"""Materials that a text names, with what each is for; and what a bare word such as *buffer* means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from clemkit.metadata.protocols.grounding import Mention, find_materials, ground
+
+__all__ = ["NamedMaterial", "find_named_materials", "group_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMaterial:
+    """A material as the text names it.
+
+    Attributes
+    ----------
+    start, end : int
+        Offsets of the name.
+    verbatim, canonical : str
+        The name, and the name of the lexicon; the same where the lexicon does not know it.
+    group : str
+        What it does in a protocol: ``aldehyde``, ``osmium``, ``buffer``, ``resin``, …
+    is_known : bool
+        Whether the lexicon knows it with one meaning.
+    is_ambiguous : bool
+        Whether the name has several meanings.
+    rule : str
+        ``lexicon``, or ``carry-over`` for a bare word that stands for a material named before.
+    """
+
+    start: int
+    end: int
+    verbatim: str
+    canonical: str
+    group: str
+    is_known: bool = True
+    is_ambiguous: bool = False
+    rule: str = "lexicon"
+
+
+_BY_NAME: Final = {
+    "aldehyde": "glutaraldehyde formaldehyde paraformaldehyde acrolein glyoxal picric_acid Karnovsky's_fixative "
+    "half-strength_Karnovsky's_fixative",
+    "osmium": "osmium_tetroxide reduced_osmium_tetroxide osmium_ferricyanide osmium-thiocarbohydrazide-osmium",
+    "reducer": "potassium_ferrocyanide potassium_ferricyanide imidazole",
+    "mordant": "thiocarbohydrazide tannic_acid pyrogallol gallic_acid",
+    "uranyl": "uranyl_acetate uranyl_formate Uranyless uranyl_nitrate uranyl_oxalate uranyl uranyl_salt gadolinium_trichloride "
+    "samarium_trichloride neodymium_acetate methyl_cellulose-uranyl_acetate hafnium_chloride",
+    "lead": "lead_citrate Walton's_lead_aspartate lead_nitrate lead_acetate lead_stain bismuth_subnitrate",
+    "section-dye": "toluidine_blue methylene_blue azure_A azure_B azure_C phosphotungstic_acid ammonium_molybdate Alcian_blue",
+    "dab": "3,3'-diaminobenzidine",
+    "peroxide": "hydrogen_peroxide",
+    "water": "water",
+    "dehydrant": "ethanol methanol acetone isopropanol tert-butanol acetonitrile 2,2-dimethoxypropane alcohol",
+    "transition": "propylene_oxide",
+    "protein": "bovine_serum_albumin acetylated_bovine_serum_albumin fish_skin_gelatin fetal_bovine_serum normal_goat_serum "
+    "normal_donkey_serum milk_powder blocking_solution",
+    "gel": "gelatin agarose agar",
+    "immuno": "protein_A-gold gold_conjugate FluoroNanogold Nanogold primary_antibody secondary_antibody nanobody streptavidin "
+    "avidin-biotin_complex antibody GoldEnhance HQ_Silver colloidal_gold horseradish_peroxidase",
+    "bead": "TetraSpeck_beads FluoSpheres quantum_dots ferritin",
+    "metal": "gold platinum gold-palladium platinum-palladium iridium chromium tungsten carbon organometallic_platinum",
+    "adhesive": "silver_paint conductive_epoxy carbon_tape cyanoacrylate_glue",
+    "medium": "DMEM RPMI growth_medium Murashige_and_Skoog_medium",
+    "film": "pioloform formvar",
+    "sugar": "sucrose trehalose glycerol PVP-sucrose methyl_cellulose-sucrose methyl_cellulose",
+}
+_GROUPS: Final = {
+    name.replace("_", " "): group for group, names in _BY_NAME.items() for name in names.split()
+}
+_EXPRESSED = frozenset(
+    ("GFP", "YFP", "mCherry", "tdTomato", "mEos4b", "mScarlet", "APEX2", "miniSOG")
+)
+_GENERIC = frozenset(
+    (
+        "fixative",
+        "fixative solution",
+        "buffer",
+        "resin",
+        "medium",
+        "embedding medium",
+        "aldehyde",
+        "buffered",
+    )
+)
+_ANTIBODY = re.compile(
+    r"(?:\b(?:rabbit|mouse|goat|donkey|rat|chicken|guinea[-\s]pig|sheep|human|polyclonal|monoclonal|biotinylated)[-\s]+(?:polyclonal\s|monoclonal\s)?)*"
+    r"\b[Aa]nti-(?P<target>[\w/-]*[A-Za-z0-9])(?:\s(?:IgG|IgM|F\(ab'\)2|antibod(?:y|ies)|serum|Fab|primary|secondary))*"
+)
+_SUPPORT_BEHIND = re.compile(
+    r"[-–/\s]*(?:(?:formvar|carbon|pioloform|slot|Cu|copper|and|film|collodion|poly-?l-?lysine)[-–/\s]+){0,3}"
+    r"(?:-?\s?coated|coat\b|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|wafer|pellets?\sof)",
+    re.I,
+)
+_MADE_FROM = re.compile(
+    r"(?:stock|made|diluted|prepared|dissolved)\s(?:\w+\s){0,3}(?:in|from|with)\s(?:[\d.,]+\s?\S{1,4}\s)?\Z"
+)
+_OVERNAMED = re.compile(r"\A(?:immuno-?gold|embed|film|label)\Z")
+
+
+def find_named_materials(text: str) -> list[NamedMaterial]:
+    """Return the materials of *text*, in order, without those that only describe a support."""
+    found: list[NamedMaterial] = []
+    antibodies = [_antibody(m) for m in _ANTIBODY.finditer(text)]
+    for mention in find_materials(text):
+        if any(a.start < mention.end and mention.start < a.end for a in antibodies):
+            continue
+        if _is_meant(mention, text):
+            found.append(_named(mention, text))
+    return sorted([*found, *antibodies], key=lambda m: m.start)
+
+
+def group_of(canonical: str) -> str:
+    """Return what a material of the lexicon does in a protocol."""
+    if canonical in _GROUPS:
+        return _GROUPS[canonical]
+    grounding = ground(canonical)
+    if grounding.kind == "fluorophore":
+        return "dye"
+    if grounding.kind == "antibody":
+        return "immuno"
+    return grounding.role or "additive"
+
+
+def _antibody(found: re.Match[str]) -> NamedMaterial:
+    target = found["target"]
+    name = f"anti-{target} antibody"
+    return NamedMaterial(found.start(), found.end(), found[0], name, "immuno", is_known=False)
+
+
+def _named(mention: Mention, text: str) -> NamedMaterial:
+    canonical = mention.canonical
+    if canonical == mention.verbatim and mention.ambiguous:
+        canonical = mention.verbatim
+    return NamedMaterial(
+        mention.start, mention.end, mention.verbatim, canonical, group_of(canonical),
+        is_ambiguous=mention.ambiguous,
+    )  # fmt: skip
+
+
+def _is_meant(mention: Mention, text: str) -> bool:
+    """Whether a name is a material that is used: no coat of a grid, no expressed protein."""
+    name, behind = mention.canonical, text[mention.end : mention.end + 40]
+    if name in _EXPRESSED or _OVERNAMED.match(mention.verbatim):
+        return False
+    if name.lower() in _GENERIC or mention.verbatim.lower() in _GENERIC:
+        return False
+    if _SUPPORT_BEHIND.match(behind) and group_of(name) not in (
+        "resin",
+        "aldehyde",
+        "osmium",
+        "uranyl",
+        "lead",
+    ):
+        return False
+    if re.match(r"[-–]coated\b", behind):
+        return False
+    if (
+        _MADE_FROM.search(text[max(0, mention.start - 40) : mention.start])
+        and "stock" in text[max(0, mention.start - 40) : mention.start]
+    ):
+        return False
+    return not re.match(
+        r"[-–](?:positive|negative|free|labell?ed\scells|saturated|resistant|stained|fixed|embedded|filled)\b",
+        behind,
+    )
+
+
+def names_of(materials: Sequence[NamedMaterial]) -> list[str]:
+    """Return the canonical names, each once, in order."""
+    return list(dict.fromkeys(m.canonical for m in materials))

@@ -1,0 +1,285 @@
+"""Text to protocol: segments, clauses, steps, with the place of every value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clemkit.errors import Problem
+from clemkit.metadata.protocols.reading import ProtocolReading
+from clemkit.metadata.protocols.text.classify import History, classify
+from clemkit.metadata.protocols.text.clauses import Clause, split_segment
+from clemkit.metadata.protocols.text.fields import step_fields
+from clemkit.metadata.protocols.text.materials import NamedMaterial, find_named_materials
+from clemkit.metadata.protocols.text.quantities import FoundQuantity, find_quantities
+from clemkit.metadata.protocols.text.registry import Registry
+from clemkit.metadata.protocols.text.segments import find_segments
+from clemkit.metadata.protocols.text.spans import span
+
+__all__ = ["read_prose"]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A step in the making: its class and the clauses it was read from."""
+
+    name: str
+    clauses: list[Clause]
+    materials: list[NamedMaterial] = field(default_factory=list)
+    quantities: list[FoundQuantity] = field(default_factory=list)
+    rule: str = ""
+    confidence: float = 0.9
+    label: str = ""
+    note: str = ""
+
+
+_SERIES = frozenset(
+    (
+        "Infiltration",
+        "Dehydration",
+        "FreezeSubstitution",
+        "UvPolymerization",
+        "CryoFibMilling",
+        "OvenCuring",
+    )
+)
+_NEGATED = re.compile(
+    r"\b(?:no|without|omit(?:ted|ting)?|neither)\b(?=.{0,40}\b(?:stain|fix|osmi|coat|contrast|applied|used|added|performed|needed)\w*)|"
+    r"\b(?:was|were|is|are)\s(?:not|never)\b",
+    re.I,
+)
+_REMARK = re.compile(
+    r"\A\W*(?:(?:all|every|each|these|the\s(?:above|following|whole))\s(?:of\sthe\s)?(?:\w+\s)?(?:steps?|washes|incubations?|solutions?|procedures?|protocol|processing)\b|"
+    r"(?:note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
+    r"(?:staining|embedding|processing|fixation|protocol)?\s?(?:followed|follows)\s(?:published|the\s\w+\sprotocol|a\s))",
+    re.I,
+)
+
+
+def read_prose(
+    text: str, *, name: str, source_file: str | None = None, span_source: str | None = None
+) -> ProtocolReading:
+    """Return the protocol in *text*; see :func:`clemkit.metadata.protocols.text.read_text`."""
+    materials = find_named_materials(text)
+    quantities = find_quantities(text)
+    drafts = _drafts(text, materials, quantities)
+    registry = Registry(name)
+    findings: list[Problem] = []
+    steps = [_step(text, d, i, registry, findings, span_source) for i, d in enumerate(drafts)]
+    protocol: dict[str, Any] = {"id": registry.own_id, "name": name, "steps": steps}
+    if source_file is not None:
+        protocol["source_file"] = source_file
+    protocol["source_text"] = text
+    data = {
+        "id": registry.experiment_id,
+        "name": name,
+        "protocols": [protocol],
+        **registry.entries(),
+    }
+    return ProtocolReading(data=data, findings=(*findings, *registry.findings()))
+
+
+def _drafts(
+    text: str, materials: Sequence[NamedMaterial], quantities: Sequence[FoundQuantity]
+) -> list[Draft]:
+    history = History()
+    drafts: list[Draft] = []
+    for segment in find_segments(text):
+        inside_m = [m for m in materials if segment.start <= m.start < segment.end]
+        inside_q = [q for q in quantities if segment.start <= q.start < segment.end]
+        action, first = "", True
+        for clause in split_segment(text, segment, inside_m, inside_q):
+            if clause.inherits and not clause.action:
+                clause = Clause(
+                    clause.start, clause.end, action, clause.cues, True, clause.context, segment
+                )
+            action = clause.action or action
+            draft = _draft(text, clause, inside_m, inside_q, history)
+            if first and segment.label:
+                draft.label = segment.label
+            _append(text, drafts, draft, history, first)
+            first = False
+    return drafts
+
+
+def _draft(
+    text: str, clause: Clause, materials: Sequence[NamedMaterial],
+    quantities: Sequence[FoundQuantity], history: History,
+) -> Draft:  # fmt: skip
+    words = text[clause.start : clause.end]
+    mine = [
+        m for m in materials
+        if clause.start <= m.start < clause.end and not any(a <= m.start < b for a, b in clause.context)
+    ]  # fmt: skip
+    numbers = [
+        q for q in quantities
+        if clause.start <= q.start < clause.end and not any(a <= q.start < b for a, b in clause.context)
+    ]  # fmt: skip
+    draft = Draft("UnparsedStep", [clause], mine, numbers, rule="unparsed", confidence=0.5)
+    if clause.segment.kind in ("heading", "layout"):
+        draft.rule, draft.materials, draft.quantities, draft.confidence = (
+            clause.segment.kind,
+            [],
+            [],
+            0.9,
+        )
+        return draft
+    if _REMARK.match(words) or _NEGATED.search(words) and not numbers:
+        draft.rule, draft.materials, draft.quantities = "remark", [], []
+        return draft
+    hottest = max(
+        (
+            v
+            for q in numbers
+            if q.kind == "temperature"
+            for v in (q.value, q.maximum)
+            if v is not None
+        ),
+        default=None,
+    )
+    timed = any(q.kind in ("duration", "count") for q in numbers)
+    found = classify(
+        clause.action, {m.group for m in mine}, words, history, hottest=hottest, has_time=timed
+    )
+    if found is None:
+        if clause.action in ("image", "prepare"):
+            draft.rule, draft.materials, draft.quantities = clause.action, [], []
+        return draft
+    draft.name = found
+    draft.rule = clause.action or "materials"
+    draft.confidence = 0.9 if clause.action and not clause.inherits else 0.7
+    return draft
+
+
+def _append(text: str, drafts: list[Draft], draft: Draft, history: History, first: bool) -> None:
+    last = next(
+        (d for d in reversed(drafts) if d.rule not in ("heading", "layout", "remark")), None
+    )
+    if last is not None and _continues(text, last, draft, first):
+        last.clauses += draft.clauses
+        last.materials += draft.materials
+        last.quantities += draft.quantities
+        return
+    drafts.append(draft)
+    if draft.name not in ("UnparsedStep",):
+        groups = {m.group for m in draft.materials}
+        thin = any(
+            q.kind == "length"
+            and q.unit in ("nm", "um")
+            and (q.value or q.maximum or 0) * (1 if q.unit == "nm" else 1000) <= 2000
+            for q in draft.quantities
+        )
+        history.add(draft.name, groups, thin)
+
+
+def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
+    """Whether *draft* goes on with what *last* does."""
+    same_sentence = not first
+    groups = {m.group for m in draft.materials}
+    clause = draft.clauses[0]
+    if draft.name == last.name and draft.name in _SERIES:
+        if draft.name == "Dehydration":
+            return _solvents(draft) <= _solvents(last) or not _solvents(draft)
+        if draft.name == "FreezeSubstitution":
+            return (
+                not draft.materials
+                or not last.materials
+                or {m.canonical for m in draft.materials} <= {m.canonical for m in last.materials}
+            )
+        return True
+    if draft.rule == "warm" and draft.name == last.name and not draft.materials:
+        return True
+    if (
+        draft.name == "OvenCuring"
+        and last.name == "Infiltration"
+        and last.rule == "embed"
+        and clause.action == "polymerise"
+        and len(last.clauses) == 1
+    ):
+        last.name, last.rule = "OvenCuring", "polymerise"
+        return True
+    if (
+        draft.name == "UvPolymerization"
+        and last.name == "Infiltration"
+        and last.rule == "embed"
+        and len(last.clauses) == 1
+    ):
+        last.name, last.rule = "UvPolymerization", "polymerise"
+        return True
+    if (
+        draft.name == last.name
+        and same_sentence
+        and not draft.materials
+        and draft.rule == last.rule
+        and not draft.quantities
+    ):
+        return True
+    weak = draft.name in ("OtherStep", "UnparsedStep") and not groups
+    if (
+        weak
+        and same_sentence
+        and draft.rule not in ("image", "prepare", "remark")
+        and last.name != "UnparsedStep"
+    ):
+        return draft.rule in ("incubate", "thaw", "warm", "unparsed")
+    if weak and draft.rule == "unparsed" and draft.quantities and last.name in _SERIES:
+        return any(q.kind in ("ratio", "concentration", "ramp") for q in draft.quantities)
+    return False
+
+
+def _solvents(draft: Draft) -> set[str]:
+    return {m.canonical for m in draft.materials if m.group in ("dehydrant", "transition")}
+
+
+def _step(
+    text: str, draft: Draft, index: int, registry: Registry, findings: list[Problem],
+    span_source: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    step: dict[str, Any] = {"type": draft.name}
+    if draft.label:
+        step["step_label"] = draft.label
+    place = ("protocols", 0, "steps", index)
+    whole = [
+        span(text, c.start, c.end, draft.rule, draft.confidence, source=span_source)
+        for c in _joined(text, draft.clauses)
+    ]
+    if draft.name == "UnparsedStep":
+        step["unparsed_text"] = "\n".join(s["verbatim"] for s in whole)
+        step["spans"] = whole
+        if draft.rule == "unparsed":
+            message = f"expected a treatment; found {whole[0]['verbatim'][:60]!r}"
+            findings.append(
+                Problem(place, "protocol-unparsed", "warning", message, "kept word for word")
+            )
+        return step
+    step |= step_fields(
+        text,
+        draft.name,
+        draft.clauses,
+        draft.materials,
+        draft.quantities,
+        registry,
+        place,
+        span_source,
+    )
+    step["spans"] = [*whole, *step.pop("spans", [])]
+    return step
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    start: int
+    end: int
+
+
+def _joined(text: str, clauses: Sequence[Clause]) -> list[_Piece]:
+    """Return the places of *clauses*; neighbours with nothing but white space between are one."""
+    pieces: list[_Piece] = []
+    for clause in sorted(clauses, key=lambda c: c.start):
+        if pieces and not text[pieces[-1].end : clause.start].strip():
+            pieces[-1] = _Piece(pieces[-1].start, clause.end)
+        else:
+            pieces.append(_Piece(clause.start, clause.end))
+    return pieces
