@@ -18,6 +18,7 @@ _PLAIN = str.maketrans(
     "\u00a0\u2002\u2003\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2212\u2018\u2019\u2032\u00b4\u00b5\u2219\u2022",
     "01234567890123456789+-     ------''''μ··",
 )
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
 _TOKEN = re.compile(r"[^\W\d_]+(?:'(?!')[^\W\d_]+)*|[0-9]+|[^\w\s'-]|_")
 
 
@@ -97,22 +98,30 @@ class FormTable:
         return found or self._by_key.get(_key(tokens(name)), [])
 
     def search(self, text: str) -> Iterator[Hit]:
-        """Yield what is found in *text*, in order, without overlap, the longest at each place."""
+        """Yield what is found in *text*, in order, without overlap, the longest at each place.
+
+        A name does not go on behind an empty line.
+        """
         parts = tokens(text)
+        breaks = [m.start() for m in _EMPTY_LINE.finditer(text)]
         position = 0
         while position < len(parts):
-            hit, used = self._longest_at(parts, position)
+            hit, used = self._longest_at(parts, position, breaks)
             if hit:
                 yield hit
             position += used
 
-    def _longest_at(self, parts: Sequence[Token], position: int) -> tuple[Hit | None, int]:
+    def _longest_at(
+        self, parts: Sequence[Token], position: int, breaks: Sequence[int]
+    ) -> tuple[Hit | None, int]:
         most = self._longest.get(parts[position].text.lower(), 0) or self._longest.get(
             _singular(parts[position].text.lower()), 0
         )
         for length in range(min(most, len(parts) - position), 0, -1):
             window = parts[position : position + length]
             if not _stands_alone(parts, position, length):
+                continue
+            if any(window[0].start < b < window[-1].end for b in breaks):
                 continue
             for form in self._at(window, scanning=True):
                 if _allowed(form, parts, position, length):

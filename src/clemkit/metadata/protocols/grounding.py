@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from clemkit.metadata.protocols.antibodies import NamedAntibody, antibodies_in
 from clemkit.metadata.protocols.forms import Form, Hit, tokens
 from clemkit.metadata.protocols.lexicon import form_table, lexicon, row_named
 
@@ -60,7 +61,7 @@ class Grounding:
     canonical : str
         The name of the lexicon; the name that was asked for when it is not known.
     kind : str
-        reagent, product, solution, antibody, fluorophore, gas, instrument, process or unknown.
+        reagent, product, solution, antibody, fluorophore, tag, gas, instrument, process, unknown.
     match : str
         How the term fits: exact, close, broad, local (a clemkit term), ambiguous, unknown.
     term_id, term_label : str or None
@@ -108,13 +109,17 @@ class Grounding:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A name in a text, at ``text[start:end]``."""
+    """A name in a text, at ``text[start:end]``; its kind is that of the grounding.
+
+    The kind "tag" is what cells make themselves, such as GFP: seldom a reagent of a step.
+    """
 
     start: int
     end: int
     verbatim: str
     canonical: str
     ambiguous: bool = False
+    kind: str = "unknown"
 
 
 def ground(name: str, *, context: str | None = None) -> Grounding:
@@ -134,6 +139,8 @@ def ground(name: str, *, context: str | None = None) -> Grounding:
     """
     text = name.strip().strip(".,;:").strip()
     form = _form_of("material", text)
+    if form is None and (named := next(antibodies_in(text), None)) and named.start == 0:
+        return _antibody(name, named) if named.end == len(text) else _unknown(name, text)
     if form is None and (found := re.fullmatch(r"(.+?)\s*[(\[]([^()\[\]]+)[)\]]", text)):
         return _two_names(name, found[1], found[2], context)
     if form is None:
@@ -141,7 +148,7 @@ def ground(name: str, *, context: str | None = None) -> Grounding:
         shorter = " ".join(words).strip(" ,")
         form = _form_of("material", shorter) if shorter and shorter != text else None
     if form is None:
-        return Grounding(verbatim=name, canonical=text, kind="unknown", match="unknown")
+        return _unknown(name, text)
     if form.owner.startswith("?"):
         return _ambiguous(name, form.owner[1:], context)
     return _known(name, form.owner)
@@ -159,19 +166,30 @@ def ground_process(name: str) -> Grounding:
 
 def find_materials(text: str) -> list[Mention]:
     """Return the materials that *text* names, in order; the longest name at each place."""
-    return [
-        _mention(hit, text, _resolved(hit, text)) for hit in form_table("material").search(text)
+    named = [
+        Mention(a.start, a.end, text[a.start : a.end], a.name, False, "antibody")
+        for a in antibodies_in(text)
     ]
+    others = []
+    for hit in form_table("material").search(text):
+        if not any(a.start < hit.end and hit.start < a.end for a in named):
+            meaning = _resolved(hit, text) or _known(hit.form.text, hit.form.owner)
+            ambiguous = meaning.match == "ambiguous"
+            words = text[hit.start : hit.end]
+            others.append(
+                Mention(hit.start, hit.end, words, meaning.canonical, ambiguous, meaning.kind)
+            )
+    return sorted([*named, *others], key=lambda m: m.start)
 
 
 def find_instruments(text: str) -> list[Mention]:
     """Return the instruments that *text* names, in order."""
-    return [_mention(hit, text, None) for hit in form_table("instrument").search(text)]
+    return _mentions("instrument", text)
 
 
 def find_processes(text: str) -> list[Mention]:
     """Return the processes that *text* names, also as verbs, in order."""
-    return [_mention(hit, text, None) for hit in form_table("process").search(text)]
+    return _mentions("process", text)
 
 
 def specimen_state(words: str) -> tuple[str, str, str] | None:
@@ -213,6 +231,10 @@ def material_entry(grounding: Grounding, entry_id: str, *, recipe: bool = True) 
         entry["substance_term"] = {"term": grounding.term_id, "term_label": grounding.term_label}
     if grounding.verbatim.strip() not in ("", grounding.canonical):
         entry["synonyms"] = [grounding.verbatim.strip()]
+    if antibody and (named := next(antibodies_in(grounding.verbatim), None)):
+        more = {"antibody_target": named.target, "host_species": named.host}
+        more["clonality"] = named.clonality
+        entry |= {key: value for key, value in more.items() if value}
     if entry["type"] == "Reagent":
         more = {"cas_number": grounding.cas, "formula": grounding.formula}
         entry |= {key: value for key, value in more.items() if value}
@@ -268,6 +290,10 @@ def _form_of(subject: str, text: str) -> Form | None:
 
 def _letters(text: str) -> str:
     return "".join(t.text for t in tokens(text))
+
+
+def _unknown(verbatim: str, name: str) -> Grounding:
+    return Grounding(verbatim=verbatim, canonical=name, kind="unknown", match="unknown")
 
 
 def _known(verbatim: str, canonical: str) -> Grounding:
@@ -364,16 +390,14 @@ def _two_names(verbatim: str, first: str, second: str, context: str | None) -> G
         )
     taken = one if one.is_known or (one.match == "ambiguous" and not two.is_known) else two
     if taken.match == "unknown":
-        return Grounding(
-            verbatim=verbatim, canonical=verbatim.strip(), kind="unknown", match="unknown"
-        )
+        return _unknown(verbatim, verbatim.strip())
     return replace(taken, verbatim=verbatim)
 
 
 def _plain_ground(subject: str, name: str, role: str) -> Grounding:
     form = _form_of(subject, name.strip().strip(".,;:"))
     if form is None:
-        return Grounding(verbatim=name, canonical=name.strip(), kind="unknown", match="unknown")
+        return _unknown(name, name.strip())
     row = row_named(subject, form.owner)
     return Grounding(
         verbatim=name,
@@ -394,7 +418,16 @@ def _resolved(hit: Hit, text: str) -> Grounding | None:
     return _ambiguous(text[hit.start : hit.end], hit.form.owner[1:], context)
 
 
-def _mention(hit: Hit, text: str, resolved: Grounding | None) -> Mention:
-    canonical = resolved.canonical if resolved else hit.form.owner
-    ambiguous = resolved is not None and resolved.match == "ambiguous"
-    return Mention(hit.start, hit.end, text[hit.start : hit.end], canonical, ambiguous)
+def _mentions(subject: str, text: str) -> list[Mention]:
+    return [
+        Mention(hit.start, hit.end, text[hit.start : hit.end], hit.form.owner, False, subject)
+        for hit in form_table(subject).search(text)
+    ]
+
+
+def _antibody(verbatim: str, antibody: NamedAntibody) -> Grounding:
+    general = "secondary antibody" if antibody.is_secondary else "primary antibody"
+    of = f" of {antibody.host}" if antibody.host else ""
+    kind = f" {antibody.clonality}" if antibody.clonality else ""
+    note = f"A{kind} {general}{of} against {antibody.target}."
+    return replace(_known(verbatim, general), canonical=antibody.name, synonyms=(), note=note)

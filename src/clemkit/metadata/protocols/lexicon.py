@@ -13,7 +13,7 @@ from clemkit.metadata.protocols.forms import Form, FormTable
 
 __all__ = ["form_table", "lexicon", "row_named"]
 
-_INORGANIC = ("CO2", "H2O", "H2O2")
+_INORGANIC = ("H2O", "H2O2")
 _TABLES = {
     "material": ("materials", "solutions"),
     "instrument": ("instruments",),

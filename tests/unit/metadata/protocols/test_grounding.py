@@ -294,3 +294,26 @@ def test_spellings_are_words():
         for text in (*row.get("names", ()), *row.get("abbreviations", ())):
             assert text == text.strip()
             assert re.search(r"\w", text), row
+
+
+def test_antibodies_are_named_by_what_they_bind():
+    text = (
+        "rabbit anti-GFP (1:200), goat anti-mouse IgG, an anti-roll plate, anti-tubulin antibodies"
+    )
+    found = find_materials(text)
+    assert [(m.verbatim, m.canonical) for m in found] == [
+        ("rabbit anti-GFP", "anti-GFP antibody"),
+        ("goat anti-mouse IgG", "anti-mouse antibody"),
+        ("anti-tubulin antibodies", "anti-tubulin antibody"),
+    ]
+    assert {m.kind for m in found} == {"antibody"}
+    assert ground("rabbit anti-GFP").term_id == "clemkit:primary_antibody"
+    assert ground("goat anti-mouse IgG").term_id == "clemkit:secondary_antibody"
+    entry = material_entry(ground("rabbit polyclonal anti-GFP"), "ab")
+    assert (entry["antibody_target"], entry["host_species"]) == ("GFP", "rabbit")
+    assert entry["clonality"] == "polyclonal"
+
+
+def test_a_name_ends_at_an_empty_line():
+    text = "## Lead\n\nCitrate was made; osmium\ntetroxide too"
+    assert [m.canonical for m in find_materials(text)] == ["osmium tetroxide"]
