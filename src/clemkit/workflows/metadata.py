@@ -40,7 +40,7 @@ def validate_file(
     Parameters
     ----------
     path : path
-        The description, YAML or JSON.
+        The description, YAML or JSON; or a PageTab submission, JSON or TSV.
     profiles : sequence of str
         ``rembi``, ``empiar``, ``bia``, ``gide``, or ``all``.
     strict : bool
@@ -51,7 +51,10 @@ def validate_file(
     from clemkit.metadata.load import read_document
     from clemkit.metadata.model_map import profile_names
     from clemkit.metadata.validate import validate
+    from clemkit.workflows.pagetab import is_pagetab_file, validate_pagetab_file
 
+    if is_pagetab_file(path):
+        return validate_pagetab_file(path, strict=strict)
     chosen = profile_names() if "all" in profiles else tuple(dict.fromkeys(profiles))
     document = read_document(path)
     further = tuple(_file_problems(document.data, Path(path).parent)) if files else ()
@@ -69,8 +72,11 @@ def repair_file(path: str | Path, *, dry_run: bool = False) -> str:
         Only return the difference.
     """
     from clemkit.metadata.validate.repair import diff, repaired
+    from clemkit.workflows.pagetab import is_pagetab_file, repair_pagetab_file
 
     source = Path(path)
+    if is_pagetab_file(source):
+        return repair_pagetab_file(source, dry_run=dry_run)
     report = validate_file(source)
     before = source.read_bytes().decode("utf-8")
     after = repaired(report.document, before, report.problems)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from clemkit.errors import Problem
@@ -29,12 +29,15 @@ class Report:
         Profiles that were asked for.
     strict : bool
         Warnings count as errors.
+    catalogue : mapping of str to str
+        What each rule says; other documents than descriptions have their own.
     """
 
     document: Document
     problems: tuple[Problem, ...]
     profiles: tuple[str, ...] = ()
     strict: bool = False
+    catalogue: Mapping[str, str] = field(default_factory=lambda: RULES)
 
     @property
     def ok(self) -> bool:
@@ -75,7 +78,7 @@ class Report:
     def to_sarif(self) -> str:
         """Return SARIF 2.1.0, which editors and code hosts show beside the lines."""
         used = sorted({p.rule for p in self.problems})
-        rules = [{"id": r, "shortDescription": {"text": RULES[r]}} for r in used]
+        rules = [{"id": r, "shortDescription": {"text": self.catalogue[r]}} for r in used]
         results = [
             {
                 "ruleId": p.rule,

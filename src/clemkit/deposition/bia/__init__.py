@@ -1,0 +1,1 @@
+"""BioImage Archive: PageTab submissions and crates, written, read, checked and repaired."""

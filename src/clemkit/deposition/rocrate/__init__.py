@@ -1,0 +1,1 @@
+"""RO-Crates: of a finished experiment, for searching, and back into the description."""
