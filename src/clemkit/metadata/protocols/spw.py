@@ -170,11 +170,12 @@ def to_spw(data: Mapping[str, Any], *, protocol: str | None = None) -> SpwWritin
         for slot in ("reagents", "instruments")
         for item in data.get(slot, ())
     }
+    recipes = {m["id"]: m["components"] for m in data.get("reagents", ()) if m.get("components")}
     own = _kept_values(chosen)
     findings: list[Problem] = []
     steps: list[Any] = []
     for i, step in enumerate(chosen.get("steps", ())):
-        document, remarks = write_step(step, i + 1, names)
+        document, remarks = write_step(step, i + 1, names, recipes)
         steps.append(document)
         where = ("protocols", place, "steps", i)
         findings += [_problem(r, where) for r in remarks]

@@ -262,13 +262,16 @@ def _written_number(quantity: Mapping[str, Any], units: Mapping[str, str], shape
         return Written(shape(as_json_number(float(value)), units[unit]), lost=tolerance)
     entries = model_map()["enums"]["Unit"]["values"]
     dimension = entries.get(unit, {}).get("dimension")
-    for name, word in units.items():
-        other = entries[name]
-        if dimension and other["dimension"] == dimension and "offset" not in other:
-            ratio = float(entries[unit]["factor"]) / float(other["factor"])
-            number = as_json_number(float(f"{value * ratio:.12g}"))
-            said = f"{words} as {number} {word}".strip()
-            return Written(shape(number, word), lost=tolerance, converted=said)
+    ratios = {
+        name: float(entries[unit]["factor"]) / float(entries[name]["factor"])
+        for name in units
+        if dimension and entries[name]["dimension"] == dimension and "offset" not in entries[name]
+    }
+    if ratios:
+        nearest = min(ratios, key=lambda name: abs(math.log(ratios[name])))
+        number = as_json_number(float(f"{value * ratios[nearest]:.12g}"))
+        said = f"{words} as {number} {units[nearest]}".strip()
+        return Written(shape(number, units[nearest]), lost=tolerance, converted=said)
     if unit == "percent_vv" and "percent" in units:  # the form has no % by volume
         return Written(shape(as_json_number(float(value)), "%"), lost=words)
     return Written(lost=words)

@@ -5,7 +5,7 @@ Nothing is dropped here: what finds no field stays in its slot and ends in the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from clemkit.metadata.protocols.step_words import class_words, material_words, quantity_words
@@ -31,7 +31,11 @@ _END_SLOTS = ("start_temperature", "end_temperature")
 
 
 def prepared(
-    step: Mapping[str, Any], form: str, names: Mapping[str, str], older: frozenset[str]
+    step: Mapping[str, Any],
+    form: str,
+    names: Mapping[str, str],
+    older: frozenset[str],
+    recipes: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[str, Any]:
     """Return *step* with its values in the slots that the widget's *form* has fields for.
 
@@ -45,7 +49,10 @@ def prepared(
         Names of materials and instruments.
     older : frozenset of str
         Older fields that the document had; rows keep their count there.
+    recipes : mapping of str to sequence of mapping
+        Components of the solutions that have any.
     """
+    step = _with_components(step, recipes, names)
     ready = {k: _named(k, v, names) for k, v in step.items()}
     if ready.get("equipment") and "instrument_description" not in ready:
         devices = [names.get(str(i), str(i)) for i in ready.pop("equipment")]
@@ -97,6 +104,25 @@ def _named(slot: str, value: Any, names: Mapping[str, str]) -> Any:
     if slot in _ONE_USE:
         return _with_name(value, names)
     return [_with_name(v, names) for v in value] if slot in _USES else value
+
+
+def _with_components(
+    step: Mapping[str, Any],
+    recipes: Mapping[str, Sequence[Mapping[str, Any]]],
+    names: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return a step that lists what a solution is made of, since the form knows no solutions."""
+    uses: list[Mapping[str, Any]] = []
+    mixtures: list[str] = []
+    for use in step.get("materials", ()):
+        parts = recipes.get(str(use.get("material")), ())
+        if parts and not use.get("concentration"):
+            uses += parts
+            rest = {k: v for k, v in use.items() if k not in ("spans", "verbatim", "reagent_role")}
+            mixtures.append(material_words(rest, names))
+        else:
+            uses.append(use)
+    return {**step, "materials": uses, "solution": ", ".join(mixtures)} if mixtures else dict(step)
 
 
 def _with_name(use: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from clemkit.metadata.protocols.spw_differences import Difference, differences, restored
@@ -77,7 +78,7 @@ def read_step(document: Any, position: int) -> tuple[dict[str, Any], list[Differ
         step: dict[str, Any] = {"type": "UnparsedStep", "unparsed_text": text}
     else:
         step = _read_known(document)
-    written, _ = _written(step, position, {})
+    written, _ = _written(step, position, {}, {})
     changes = differences(written, document)
     if changes:
         _add_parameter(step, "differences", changes)
@@ -85,7 +86,10 @@ def read_step(document: Any, position: int) -> tuple[dict[str, Any], list[Differ
 
 
 def write_step(
-    step: Mapping[str, Any], position: int, names: Mapping[str, str]
+    step: Mapping[str, Any],
+    position: int,
+    names: Mapping[str, str],
+    recipes: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
 ) -> tuple[Any, list[Remark]]:
     """Return the widget's step of a step of the model.
 
@@ -97,6 +101,8 @@ def write_step(
         Its position in the protocol, from 1.
     names : mapping of str to str
         Names of the materials and instruments that a step can refer to.
+    recipes : mapping of str to sequence of mapping
+        Components of the solutions that a step can refer to.
 
     Returns
     -------
@@ -105,7 +111,7 @@ def write_step(
     list of Remark
         ``spw-converted``, ``spw-in-notes``, ``spw-not-said`` and ``spw-out-of-date``.
     """
-    written, remarks = _written(step, position, names)
+    written, remarks = _written(step, position, names, recipes)
     document, stale = restored(written, _own(step).get("differences", []))
     for change in stale:
         if change["at"] == ["ordernumber"]:
@@ -174,13 +180,16 @@ def _read_rows(value: Any, item: Rows, into: dict[str, Any]) -> Iterator[str]:
 
 
 def _written(
-    step: Mapping[str, Any], position: int, names: Mapping[str, str]
+    step: Mapping[str, Any],
+    position: int,
+    names: Mapping[str, str],
+    recipes: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> tuple[dict[str, Any], list[Remark]]:
     own = _own(step)
     name = step["type"] if step["type"] in FORMS else NEAREST.get(step["type"], "Incubation")
     table = FORMS[name] if step["type"] in FORMS or "method" not in own else OTHER_FORM
     page = _Page(frozenset(own.get("older", ())))
-    ready = prepared(step, name, names, page.older)
+    ready = prepared(step, name, names, page.older, recipes)
     said = _write(ready, table, page)
     _write_parameters(step, table, page)
     said |= {"notes"} | ({"name"} if "method" in own else set())
@@ -201,7 +210,7 @@ def _written(
     notes = "\n".join(([str(step["notes"])] if step.get("notes") else []) + lines)
     if notes:
         page.document["notes"] = notes
-    kept = {slot for slot, _ in _slots(step) if slot in _ABOUT - {"type"}}
+    kept = {s for s, _ in _slots(step) if s in _ABOUT - {"type", "material", "solvent"}}
     roles = {value for slot, value in _slots(step) if slot == "reagent_role"}
     if name == "HighPressureFreezing" and roles <= {"filler", "coating"}:
         kept -= {"reagent_role"}  # its form has a list for each of the two

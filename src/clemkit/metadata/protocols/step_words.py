@@ -64,6 +64,7 @@ def material_words(use: Mapping[str, Any], names: Mapping[str, str] | None = Non
     head = quantity_words(use.get("concentration")) or quantity_words(use.get("amount"))
     if not head and use.get("parts") is not None:
         head = f"{use['parts']:.12g} parts"
+    head = " ".join(p for p in (head, use.get("stage_ratio")) if p)
     words = f"{head} {name or ''}".strip()
     return f"{words} in {solvent}" if solvent else words
 
