@@ -268,7 +268,8 @@ def _written_number(quantity: Mapping[str, Any], units: Mapping[str, str], shape
         if dimension and entries[name]["dimension"] == dimension and "offset" not in entries[name]
     }
     if ratios:
-        nearest = min(ratios, key=lambda name: abs(math.log(ratios[name])))
+        # by order of magnitude; the first of the form's units where two are alike
+        nearest = min(ratios, key=lambda name: round(abs(math.log10(ratios[name]))))
         number = as_json_number(float(f"{value * ratios[nearest]:.12g}"))
         said = f"{words} as {number} {units[nearest]}".strip()
         return Written(shape(number, units[nearest]), lost=tolerance, converted=said)
