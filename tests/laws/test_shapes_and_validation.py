@@ -27,11 +27,9 @@ pytestmark = pytest.mark.filterwarnings(
 
 def graph_of(data: Any) -> Any:
     """RDF of plain data without building the model, which would refuse faults."""
-    from clemkit.metadata.rdf import _Writer, iri_of
+    from clemkit.metadata.triples import n_triples, triples
 
-    graph = rdflib.Graph()
-    _Writer(graph, data["id"]).node(data, model_map()["root"], rdflib.URIRef(iri_of(data["id"])))
-    return graph
+    return rdflib.Graph().parse(data="".join(n_triples(triples(data))), format="nt")
 
 
 @pytest.fixture(scope="module")

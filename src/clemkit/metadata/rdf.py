@@ -1,56 +1,41 @@
-"""Model to RDF and back, driven by the model map; no LinkML at run time.
-
-Nodes: an experiment is ``<data>/<id>``, a named thing ``<data>/<experiment>/<id>``, a part with an
-identity (step, channel, landmark, …) ``<owner>/<slot>/<position>``; the rest are blank. Items of a
-list carry ``clemkit:position`` (from 1), ordered numbers and words are an ``rdf:List``, enum values
-are IRIs: nothing depends on the order of triples. Further types (PROV-O, P-Plan, OBI, …) and the
-order of steps in P-Plan are written for queries and not needed for reading.
-"""
+"""Model to RDF and back, driven by the model map; no LinkML at run time. See ``triples``."""
 
 from __future__ import annotations
 
-import itertools
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rdflib import RDF, XSD, BNode, Dataset, Graph, Literal, URIRef
-from rdflib.collection import Collection
 from rdflib.term import Node
 
 from clemkit.errors import DataError
-from clemkit.metadata.model_map import contract_iri, expand_curie, model_map
+from clemkit.metadata.model_map import contract_iri, model_map
 from clemkit.metadata.models import Experiment, build, canonical, to_plain
+from clemkit.metadata.triples import Blank, Iri, Text, iri_of, triples
 
 __all__ = ["from_graph", "iri_of", "parse", "serialize", "to_graph"]
 
-_DATATYPES = {
-    "string": XSD.string,
-    "integer": XSD.integer,
-    "boolean": XSD.boolean,
-    "date": XSD.date,
-    "datetime": XSD.dateTime,
-}
-_IRI_SAFE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|\\^`]+")
 _FORMATS = {"turtle": "turtle", "nt": "nt", "jsonld": "json-ld", "trig": "trig"}
-_P_PLAN = "http://purl.org/net/p-plan#"
-
-
-def iri_of(experiment_id: str, thing_id: str | None = None) -> str:
-    """Return the IRI of an experiment, or of one of its named things."""
-    base = f"{model_map()['data']}{experiment_id}"
-    return base if thing_id is None or thing_id == experiment_id else f"{base}/{thing_id}"
 
 
 def to_graph(experiment: Experiment) -> Graph:
     """Return the experiment as RDF."""
-    data = to_plain(experiment)
     graph = Graph()
     for prefix, iri in model_map()["prefixes"].items():
         graph.bind(prefix, iri, replace=True)
-    _Writer(graph, str(data["id"])).node(data, model_map()["root"], URIRef(iri_of(data["id"])))
+    for subject, predicate, value in triples(to_plain(experiment)):
+        graph.add((_node(subject), _node(predicate), _node(value)))
     return graph
+
+
+def _node(node: Iri | Blank | Text) -> Node:
+    if isinstance(node, Iri):
+        return URIRef(node.value)
+    if isinstance(node, Blank):
+        return BNode(node.label)
+    kind = _Double if node.datatype == str(XSD.double) else Literal
+    return kind(node.value, datatype=URIRef(node.datatype), normalize=False)
 
 
 def from_graph(graph: Graph, experiment_iri: str | None = None) -> Experiment:
@@ -127,84 +112,6 @@ class _Double(Literal):
         return super()._literal_n3(use_plain=False, qname_callback=qname_callback)
 
 
-class _Writer:
-    def __init__(self, graph: Graph, experiment_id: str) -> None:
-        self._graph = graph
-        self._experiment = experiment_id
-        self._position = URIRef(model_map()["vocabulary"] + "position")
-
-    def node(self, data: Mapping[str, Any], declared: str, subject: Node) -> None:
-        mapping = model_map()
-        entry = mapping["classes"][_class_of(data, declared)]
-        types = [entry["iri"], *(mapping["classes"][a]["iri"] for a in entry["ancestors"])]
-        for iri in (*types, *entry["extra_types"]):
-            self._graph.add((subject, RDF.type, URIRef(iri)))
-        for name, value in data.items():
-            slot = mapping["slots"][name]
-            if not slot.get("designator"):
-                self._slot(subject, name, slot, value)
-
-    def _slot(self, subject: Node, name: str, slot: Mapping[str, Any], value: Any) -> None:
-        predicate = URIRef(slot["iri"])
-        items = value if isinstance(value, list) else [value]
-        if slot["kind"] == "class" and slot["inlined"]:
-            nodes = [
-                self._child(subject, name, slot, item, i if isinstance(value, list) else None)
-                for i, item in enumerate(items, 1)
-            ]
-            for node in nodes:
-                self._graph.add((subject, predicate, node))
-            if name == "steps":
-                self._plan(subject, nodes)
-        elif slot.get("ordered"):
-            head = BNode()
-            Collection(self._graph, head, [self._term(item, slot) for item in items])
-            self._graph.add((subject, predicate, head))
-        else:
-            for item in items:
-                self._graph.add((subject, predicate, self._term(item, slot)))
-
-    def _child(
-        self, owner: Node, name: str, slot: Mapping[str, Any], data: Any, position: int | None
-    ) -> Node:
-        entry = model_map()["classes"][_class_of(data, slot["range"])]
-        node: Node
-        if entry["node"] == "id":
-            node = URIRef(iri_of(self._experiment, data["id"]))
-        elif entry["node"] == "child" and isinstance(owner, URIRef):
-            node = URIRef(f"{owner}/{name}" + (f"/{position}" if position else ""))
-        else:
-            node = BNode()
-        self.node(data, slot["range"], node)
-        if position is not None:
-            self._graph.add((node, self._position, Literal(position)))
-        return node
-
-    def _plan(self, plan: Node, steps: list[Node]) -> None:
-        for before, after in itertools.pairwise(steps):
-            self._graph.add((after, URIRef(_P_PLAN + "isPrecededBy"), before))
-        for step in steps:
-            self._graph.add((step, URIRef(_P_PLAN + "isStepOfPlan"), plan))
-
-    def _term(self, value: Any, slot: Mapping[str, Any]) -> Node:
-        if slot["kind"] == "class":
-            return URIRef(iri_of(self._experiment, value))
-        if slot["kind"] == "enum":
-            return URIRef(model_map()["enums"][slot["range"]]["values"][value]["iri"])
-        if slot["range"] in ("uri", "uriorcurie"):
-            iri = value
-            if slot["range"] == "uriorcurie":
-                iri = expand_curie(value) or value
-            if _IRI_SAFE.fullmatch(iri) and contract_iri(iri) == contract_iri(value):
-                return URIRef(iri)
-            return Literal(value, datatype=XSD.anyURI, normalize=False)
-        if slot["range"] == "boolean":
-            return Literal("true" if value else "false", datatype=XSD.boolean)
-        if slot["range"] == "double":
-            return _Double(repr(float(value)), datatype=XSD.double, normalize=False)
-        return Literal(str(value), datatype=_DATATYPES[slot["range"]], normalize=False)
-
-
 class _Reader:
     def __init__(self, graph: Graph) -> None:
         mapping = model_map()
@@ -279,7 +186,3 @@ class _Reader:
         if slot["range"] == "integer":
             return int(text)
         return float(text) if slot["range"] == "double" else text
-
-
-def _class_of(data: Mapping[str, Any], declared: str) -> str:
-    return str(data.get("type", declared))

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clemkit.errors import ArgumentError, Problem
+from clemkit.errors import ArgumentError, NotFoundError, Problem
 
 if TYPE_CHECKING:
     from clemkit.metadata.load import Document
+    from clemkit.metadata.query import Answer
+    from clemkit.metadata.store import QueryStore
     from clemkit.metadata.validate import Report
     from clemkit.metadata.validate.files import ImageFacts
 
@@ -192,8 +194,14 @@ def write_text(text: str, target: Path, *, overwrite: bool) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def query_files(paths: Sequence[str | Path], query: str) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and rows of a SPARQL query over one or many descriptions.
+def query_files(
+    paths: Sequence[str | Path],
+    query: str,
+    *,
+    store: str | Path | None = None,
+    endpoint: str | None = None,
+) -> Answer:
+    """Return the answer to a SPARQL query over one or many descriptions.
 
     Parameters
     ----------
@@ -201,19 +209,54 @@ def query_files(paths: Sequence[str | Path], query: str) -> tuple[list[str], lis
         Descriptions (YAML, JSON) and RDF files.
     query : str
         A SPARQL text, or the name of a shipped query.
+    store : path, optional
+        Folder that keeps what was read: files that have not changed are not read again, and what
+        is there already is asked too.
+    endpoint : str, optional
+        Address of a SPARQL endpoint, which is asked instead of files.
 
     Raises
     ------
     ArgumentError
-        The query cannot be parsed, or no file was named.
+        The query cannot be parsed, or nothing was named to ask, or too much.
     """
-    from clemkit.metadata.query import load_graph, run_query
+    from clemkit.metadata.query import query_text
 
-    if not paths:
+    query_text(query)  # before anything is read
+    if endpoint is not None:
+        from clemkit.metadata.endpoint import ask_endpoint
+
+        if paths or store is not None:
+            raise ArgumentError("--endpoint: expected neither files nor --store; found some")
+        return ask_endpoint(endpoint, query)
+    if not paths and store is None:
         raise ArgumentError("query: expected at least one description; found none")
-    described = [p for p in paths if Path(p).suffix not in _SYNTAX]
-    ready = {Path(p): _SYNTAX[Path(p).suffix] for p in paths if Path(p).suffix in _SYNTAX}
-    return run_query(load_graph([_experiment(p) for p in described], ready), query)
+    from clemkit.metadata.store import QueryStore
+
+    opened = QueryStore(store)
+    for path in dict.fromkeys(Path(p) for p in paths):
+        _take_in(opened, path, keep=store is not None)
+    return opened.query(query)
+
+
+def _take_in(store: QueryStore, path: Path, *, keep: bool) -> None:
+    name = os.path.abspath(path)
+    digest = _file_digest(path) if keep and path.is_file() else ""
+    if keep and store.knows(name, digest):
+        return
+    if path.suffix not in _SYNTAX:
+        store.add_description(read_fitting(path).data, name, digest)
+        return
+    if not path.is_file():
+        raise NotFoundError(f"{path}: expected a description or an RDF file; found no such file")
+    store.add_rdf(path, _SYNTAX[path.suffix], name, digest)
+
+
+def _file_digest(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_fitting(path: str | Path) -> Document:
