@@ -40,7 +40,7 @@ _ACTIONS: Final = (
      r"enucleated?|diced?|(?:removed?|taken|extracted?|isolated?)(?=\s(?:from\sthe|and\s(?:placed|cut|fixed|immersed|post|trimmed|hemi)|"
      r"the\s(?:brain|tissue|liver|kidney|heart|retina|eye|spleen|lung|muscle|organ)))|"
      r"(?<=brain was )(?:removed|extracted|isolated)|(?<=brains were )(?:removed|extracted|isolated)", r"dissection|biopsy|biopsies|necropsy"),
-    ("culture", r"cultur(?:ed?|ing)|grown?|seed(?:ed|ing)?|plated?|maintain(?:ed)?|transfect(?:ed|ing)?|co-transfected|infected|electroporat\w+|"
+    ("culture", r"cultur(?:ed?|ing)|grown?|seed(?:ed|ing)?|plated|maintain(?:ed)?|transfect(?:ed|ing)?|co-transfected|infected|electroporat\w+|"
      r"raised(?!\s(?:in\s(?:rabbit|mouse|goat|donkey)|against|to|slowly|at|from|by))|germinat(?:ed?|ing)|passaged?|trypsini[sz]ed|spread\son\s(?:NGM|agar)|kultiviert|ausgesät",
      r"cell\sculture|transfection"),
     ("postfix", r"post-?\s?fix(?:ed|ing)?|second(?:ary|ari?ly)?\sfix(?:ed|ing)?|osmicated?|osmificated?|osmifi(?:ed|ziert)|nachfixier(?:t|en)",
@@ -53,9 +53,9 @@ _ACTIONS: Final = (
      r"infiltrier(?:t|en)|(?:exchanged?|replaced?|substituted?)(?=\s(?:with|for|by|to)\s(?:\w+\s){0,3}(?:resin|epon|durcupan|spurr|hm20))",
      r"infiltrations?|resin\sexchange"),
     ("embed", r"(?:flat-?|re-?|thin-?|minimal(?:ly)?\s)?embed(?:ded|ding)?|eingebettet|einbetten|capsulated|encapsulated?|enclosed", r"embedding|einbettung"),
-    ("polymerise", r"polymeri[sz](?:ed?|ing)|polymerisier(?:t|en)|cur(?:ed?|ing)|harden(?:ed)?|baked?|bak(?:ed|ing)|gehärtet|aushärten|UV[-\s](?:cured?|polymeri[sz]ed?|irradiated)",
+    ("polymerise", r"polymeri[sz](?:ed?|ing)|polymerisier(?:t|en)|(?:re-?)?cur(?:ed?|ing)|harden(?:ed)?|baked?|bak(?:ed|ing)|gehärtet|aushärten|UV[-\s](?:cured?|polymeri[sz]ed?|irradiated)",
      r"polymeri[sz]ation|curing|hardening|aushärtung"),
-    ("stain", r"(?:counter-?|post-?|co-?|en[-\s]bloc\s|block\s|pre-?)?stain(?:ed|ing)?|(?:post-?|counter-?)?contrast(?:ed|ing)?|gefärbt|färben|kontrastier(?:t|en)|"
+    ("stain", r"(?:counter-?|post-?|co-?|en[-\s]bloc\s|block\s|pre-?)?stain(?:ed|ing)?|(?:post-?|counter-?)?contrast(?:ed|ing)|contrast(?=\s(?:with|in|sections|grids|by|for|\d)|/)|gefärbt|färben|kontrastier(?:t|en)|"
      r"impregnat(?:ed?|ing)|mordanted",
      r"(?:en[-\s]bloc[-\s]|en[-\s]bloc\s|post-?|counter-?|block\s|negative\s)?staining|(?:post-?|counter-?)contrasting|kontrastierung|färbung"),
     ("quench", r"quench(?:ed|ing)?", r"quenching"),
@@ -72,11 +72,11 @@ _ACTIONS: Final = (
     ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
      r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
     ("cpd", r"critical[-\s]point[-\s]dr(?:ied|y|ying)|CPD", r"critical[-\s]point\sdrying"),
-    ("mount", r"(?:re-?)?mount(?:ed|ing)?|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|affixed", r"mounting"),
+    ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
-     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())"),
-    ("collect", r"collect(?:ed|ing)?|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
+     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
+    ("collect", r"collect(?:ed|ing)?|lift(?:ed)?(?:\s\w+)?\s(?:out|off|up)(?=\s(?:on|onto|with|from|the|in)\b)|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
     ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampft|besputtert|"
      r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:GIS|platinum|carbon)\sdeposition"),
     ("mill", r"(?:FIB-?\s?|cryo-?FIB-?\s?|rough-?\s?|fine-?\s?|ion-?)?mill(?:ed|ing)|polish(?:ed|ing)?|thinned|lamella(?:e)?\s(?:was|were)\s(?:prepared|generated|produced|cut|made)|ablat(?:ed|ing)|lift(?:ed)?[-\s]?out",
@@ -85,10 +85,17 @@ _ACTIONS: Final = (
      r"brand(?:ed|ing)|NIRB|laser[-\s]mark\w*|near-?infrared\sbrand\w+", r"fiducials?|branding|finder\spattern"),
     ("store", r"stor(?:ed?|ing)|aufbewahrt|gelagert|kept\suntil|keep\suntil", r"storage|lagerung"),
     ("thaw", r"thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|\W|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
+    ("handle", r"glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|(?:ultra)?centrifug(?:ed?|ing)|sp(?:un|in)(?=\s(?:down|at|for|in)|\W|\Z)|pellet(?:ed)?(?=\s(?:by|at|for|in|cells)|\W|\Z)|"
+     r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|hydroly[sz]ed|sonicat(?:ed?)|"
+     r"ozone[-\s]cleaned|silani[sz]ed|cleaved|filtered(?=\sonto)|homogeni[sz]ed|deparaffini[sz]ed|rehydrat(?:ed?|ing)", r"glow[-\s]discharg(?:e|ing)|centrifugation|decalcification"),
+    ("remove", r"remov(?:ed?|ing)|aspirat(?:ed?|ing)|discard(?:ed)?|decant(?:ed)?|drain(?:ed)?|suck(?:ed)?\soff|wick(?:ed)?", r"removal"),
+    ("hold", r"kept|keep|left|leave|held|hold|remain(?:ed)?|continu(?:ed?|ing)|allow(?:ed)?|let|stand|stay(?:ed)?|belassen|stehen", r"(?!)"),
+    ("apply", r"add(?:ed)?|applied|apply|pipette|drop(?:ped)?|load(?:ed)?|pour(?:ed)?|inject(?:ed)?|overla(?:id|y)|cover(?:ed)?|plac(?:ed?|ing)|put|transfer(?:red)?|moved?|"
+     r"exchang(?:ed?|ing)|replac(?:ed?|ing)|chang(?:ed?|ing)|mix(?:ed)?|brush(?:ed)?|paint(?:ed)?|smear(?:ed)?|spread|gegeben|überführt", r"exchange"),
     ("incubate", r"(?:pre-?)?incubat(?:ed?|ing)|inkubier(?:t|en)|immers(?:ed?|ing)|soak(?:ed|ing)?|expos(?:ed?|ing)(?=\s(?:to|in))|equilibrat(?:ed?|ing)|submerged?|treat(?:ed|ing)?|"
-     r"(?:placed?|put|transfer(?:red)?|moved?|exchang(?:ed?|ing)|replac(?:ed?|ing)|chang(?:ed?|ing)|left|leave|kept|keep|held|add(?:ed)?|applied|apply|suspend(?:ed)?|resuspend(?:ed)?|"
-     r"bleach(?:ed)?|react(?:ed)?|reduc(?:ed)|develop(?:ed)?|shak(?:en|e)|rotat(?:ed?)|agitat(?:ed?)|irradiat(?:ed?)|illuminat(?:ed?)|photo-?oxidi[sz]ed|mix(?:ed)?|pipette|remov(?:ed?|ing)|activat(?:ed?)|microwaved?|processed|converted|oxidi[sz]ed|drop(?:ped)?|load(?:ed)?|sandwiched|pour(?:ed)?|inject(?:ed)?|overla(?:id|y)|cover(?:ed)?|invert(?:ed)?|cool(?:ed)?|heat(?:ed)?|centrifuged|spun|pellet(?:ed)?|concentrated|etch(?:ed)?|hydrat(?:ed)?|rehydrat(?:ed)?|allow(?:ed)?|continu(?:ed?|ing)|repeat(?:ed)?|glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|clean(?:ed)?)",
-     r"incubations?|inkubation|treatment|immersion|photo-?oxidation|DAB\sreaction|glow[-\s]discharg(?:e|ing)"),
+     r"react(?:ed)?|reduc(?:ed)|develop(?:ed)?|shak(?:en|e)|rotat(?:ed?)|agitat(?:ed?)|irradiat(?:ed?)|illuminat(?:ed?)|photo-?oxidi[sz]ed|activat(?:ed?)|microwaved?|processed|"
+     r"converted|oxidi[sz]ed|invert(?:ed)?|cool(?:ed)?|heat(?:ed)?|hydrat(?:ed)?|repeat(?:ed)?|clean(?:ed)?",
+     r"incubations?|inkubation|treatment|immersion|photo-?oxidation|DAB\sreaction|microwave(?=:)"),
     ("image", r"imag(?:ed|ing)|acquir(?:ed|ing)|visuali[sz]ed|observed|examined|photographed|recorded|viewed|scanned|inspected|obtained|analy[sz]ed|reconstructed|aligned|segmented|"
      r"captured|checked|screened|quantified|investigated|aufgenommen\sam", r"imaging|acquisition|images\s"),
     ("prepare", r"prepared(?=\s(?:by|from|fresh|freshly|in|as|according|with|the\sday|immediately|using|a\s))|dissolv(?:ed?|ing)|dilut(?:ed|e)(?=\s(?:in|to|with|from))|purchased|made\sup|made\sby|obtained\sfrom|filter(?:ed)?(?=\s(?:through|before|with|solution|\())|adjust(?:ed)?|titrated?", r"preparation\sof"),
@@ -96,7 +103,7 @@ _ACTIONS: Final = (
 _SAMPLE = (
     r"(?:cells?|tissues?|samples?|specimens?|brains?|sections?|slices?|blocks?|animals?|mice|pieces|grids?|embryos?|larvae|leaves|"
     r"worms?|coverslips?|monolayers?|material|pellets?|organoids?|biopsies|fragments?|carriers?|discs?|disks?|capsules|roots?|"
-    r"ribbons?|wafers?|resin|medium|buffer|stubs?|moulds?|molds?|lamella\w*|planchettes?|ethane|acetone|ethanol|water|solution|eggs?)"
+    r"ribbons?|wafers?|resin|medium|buffer|cocktail|mix(?:ture)?|fixative|hydrated|stubs?|moulds?|molds?|lamella\w*|planchettes?|ethane|acetone|ethanol|water|solution|eggs?)"
 )
 _ADJECTIVE_BEFORE = re.compile(rf"[-\s](?:\w+[-\s]){{0,2}}?{_SAMPLE}\b", re.I)
 _PASSIVE_BEFORE = re.compile(

@@ -117,6 +117,7 @@ _DIRECT = {
     "culture": "CellCulture", "quench": "Quenching", "cpd": "CriticalPointDrying",
     "trim": "Trimming", "fiducial": "FiducialApplication", "store": "Storage",
     "permeabilise": "Incubation", "cryoprotect": "Incubation", "substitute": "FreezeSubstitution",
+    "handle": "OtherStep",
 }  # fmt: skip
 
 
@@ -329,6 +330,19 @@ def _by_material(
 ) -> str | None:  # fmt: skip
     held = set(groups)
     sections = history.sectioned
+    last = history.classes[-1] if history.classes else ""
+    if history.frozen and not history.resin and not sections and not history.substituted:
+        if "dehydrant" in held and held & {"osmium", "uranyl", "aldehyde", "mordant"}:
+            return "FreezeSubstitution"
+    if action == "hold" and not held & {"resin", "uranyl", "osmium", "aldehyde", "lead", "mordant"}:
+        if "cryogen" in held or history.cured and (not held) and re.search(r"°|dark|dry|until|desicc", words):
+            return "Storage"
+    if re.search(r"\bin\s(?:the\s|this\s)?(?:same\s|fresh\s)?(?:aldehyde\s)?fixative", words) and not history.osmium:
+        return "ChemicalFixation"
+    if re.search(r"microwave", words, re.I) and not held:
+        treated = [c for c in history.classes if c not in ("Dissection", "Trimming", "Rinsing", "OtherStep", "Anaesthesia")]
+        if treated:
+            return treated[-1]
     if "immuno" in held and not held & {"osmium"}:
         return "ImmunoLabelling"
     if "dab" in held:
@@ -369,7 +383,7 @@ def _by_material(
     if "anaesthetic" in held:
         return "Anaesthesia"
     if "cryogen" in held:
-        return "Storage" if history.frozen else "PlungeFreezing"
+        return "OtherStep" if history.frozen else "PlungeFreezing"
     if "transition" in held:
         return "Dehydration"
     if "dehydrant" in held:
@@ -377,7 +391,7 @@ def _by_material(
             return "Rinsing"
         return "Dehydration"
     if held & {"sugar", "cryoprotectant", "detergent", "protein", "filler"}:
-        return "Incubation" if action != "add" else "OtherStep"
+        return "Incubation"
     if (
         held
         and held <= {"buffer", "water", "additive", "solvent", "medium"}
@@ -397,6 +411,4 @@ def _by_material(
         return "SectionCollection"
     if hottest is not None and hottest >= 50 and has_time and history.resin and not sections:
         return "OvenCuring"
-    if action == "incubate":
-        return "OtherStep"
-    return None
+    return "OtherStep" if action in ("incubate", "apply", "hold", "remove") else None

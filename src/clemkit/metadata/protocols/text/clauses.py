@@ -57,12 +57,6 @@ class _Chunk:
         return _strongest(self.cues)
 
 
-_BOUNDARY = re.compile(
-    r"(?:\s*;\s*|\s*[.](?=\s)\s*|\s*,\s*|\s*:\s(?=[A-Za-z])|\s+[–—-]\s+|\s*->\s*|\s*→\s*|\s+)?"
-    r"(?P<word>\b(?:and\s+(?:then|finally|subsequently|afterwards|again)|followed\s+by|followed\s+(?:first|again)\s+by|then|before\s+(?:being\s+)?|prior\s+to|"
-    r"after\s+which|after\s+that|and\s+were|and\s+was|und\s+dann|dann|after|until|and|und|next)\b(?:\s+(?:with|in|by|into|on|to|for)\b)?)?\s*",
-    re.I,
-)
 _SEPARATOR = re.compile(
     r"\s*[;]\s*(?:then\s+|and\s+)?"
     r"|\s*,\s*(?:(?:and\s+)?(?:then|finally|subsequently|afterwards|before|after\swhich|followed\s+(?:\w+\s+)?by|next|dann)\b\s*|and\b\s*|or\b\s*)?"
@@ -75,17 +69,18 @@ _CONTEXT_HEAD = re.compile(
     r"nach|during|because|since|as\s|in\sorder|unless|if\s)\b",
     re.I,
 )
-_WEAK = frozenset(("incubate", "thaw", "warm", "image", "prepare"))
-_GLUED = re.compile(
-    r"(?:remov|aspirat|discard|continu|repeat|allow|follow|kept|keep|left|leave|chang|exchang|shak|rotat|agitat|invert|cool|heat|held|drop|processed|react|develop|load|cover|add)",
-    re.I,
-)
+_WEAK = frozenset(("incubate", "apply", "hold", "remove", "thaw", "warm", "image", "prepare"))
+_RELATIVE = re.compile(r"\A\W*(?:which|that|where|whose|who|so\sthat|such\sthat)\b", re.I)
+_PASSIVE = re.compile(r"\b(?:was|were)\s(?:then\s|subsequently\s)?\w+(?:ed|en|ut)\b")
+_STRONG_GROUPS = frozenset(("osmium", "uranyl", "lead", "mordant", "resin", "aldehyde", "section-dye", "dab", "immuno", "dye"))
+# a thin section named with its thickness, and what follows without a comma
+_THIN = re.compile(r"(?:semi-?|ultra-?)thin\s(?:sections?\s)?[(]?\d[\d.,–-]*\s?(?:nm|[µμ]m)[)]?(?=\s(?!thick|sections?\b|slices?\b))", re.I)
 _NOT_STEP = re.compile(
     r"\b(?:was|were|is|are)\snot\b|\bwithout\b(?=\s(?:post|further|additional|any\s)?(?:\w+\s)?(?:fix|stain|coat|osmi))|"
     r"\bno\s(?:further|additional|post-?)?\s?(?:stain|fix|osm|coat|contrast)\w*",
     re.I,
 )
-_THEN_MATERIAL = re.compile(r"followed|then|finally|subsequently|after|before|dann|→|->|;", re.I)
+_THEN_MATERIAL = re.compile(r"followed|then|finally|subsequently|after|before|dann|→|->", re.I)
 
 
 def split_segment(
@@ -141,6 +136,11 @@ def _clause(
                 break
             if _CONTEXT_HEAD.match(text[chunk.start : chunk.end]):
                 context.append((chunk.start, chunk.end))
+        context += [
+            (c.start, c.end) for c in group
+            if any(cue.action == "remove" for cue in c.cues) and (len(group) > 1 or "prepare" in action)
+            and {cue.action for cue in c.cues} <= {"remove"}
+        ]  # fmt: skip
         strong = [c for c in cues if c.action not in _WEAK]
         if (
             action in _WEAK
@@ -166,8 +166,7 @@ def _strongest(cues: Sequence[Cue]) -> str:
         return ""
     ordered = sorted(cues, key=lambda c: (c.action in _WEAK, not c.is_verb, c.start))
     best = ordered[0]
-    verbs = [c for c in cues if c.is_verb and c.action not in _WEAK]
-    return (verbs[0] if verbs else best).action
+    return best.action
 
 
 def _chunks(
@@ -187,6 +186,8 @@ def _chunks(
             continue
         if end < segment.end and start > segment.body:
             cuts.append((start, match[0]))
+    cuts += [(m.end(), "\0") for m in _THIN.finditer(text, segment.body, segment.end)]
+    cuts.sort()
     for i, (start, link) in enumerate(cuts):
         stop = cuts[i + 1][0] if i + 1 < len(cuts) else segment.end
         # a separator goes before the clause it opens, a comma or full stop stays behind
@@ -225,20 +226,20 @@ def _begins(
     if not group:
         return True, False
     words = text[chunk.start : chunk.end]
-    if _NOT_STEP.search(words):
+    if chunk.link == "\0" or _NOT_STEP.search(words):
         return True, False
+    if _RELATIVE.match(words) and not _PASSIVE.search(words):
+        chunk.cues.clear()
+        return False, False
     verbs = [c for c in chunk.cues if c.is_verb]
     timed = any(q.kind in ("duration", "count") for q in chunk.quantities)
     details = bool(chunk.materials or chunk.quantities)
     for cue in verbs:
-        if cue.action not in _WEAK:
+        if cue.action not in _WEAK or cue.action in ("image", "prepare"):
             return True, False
-        if cue.action in ("image", "prepare"):
+        if cue.action in ("incubate", "apply", "hold") and chunk.materials:
             return True, False
-        glued = _GLUED.match(text[cue.start : cue.end])
-        if chunk.materials and not (glued and not timed):
-            return True, False
-        if not glued and cue.action == "incubate" and details:
+        if cue.action == "incubate" and details:
             return True, False
     nouns = [c for c in chunk.cues if not c.is_verb]
     introduced = _THEN_MATERIAL.search(chunk.link) or re.match(
@@ -249,6 +250,11 @@ def _begins(
     complete = any(q.kind in ("duration", "count") for c in group for q in c.quantities)
     named = any(c.materials for c in group)
     new = {m.canonical for m in chunk.materials} - {m.canonical for c in group for m in c.materials}
+    foreign = {m.group for m in chunk.materials} & _STRONG_GROUPS
+    if last_action == "wash" and foreign and timed:
+        return True, False
+    if ";" in chunk.link and chunk.materials and chunk.quantities:
+        return True, False
     if chunk.materials and named and last_action:
         if _THEN_MATERIAL.search(chunk.link) and (timed or new):
             return True, True

@@ -99,6 +99,9 @@ _SUPPORT_BEHIND = re.compile(
 _MADE_FROM = re.compile(
     r"(?:stock|made|diluted|prepared|dissolved)\s(?:\w+\s){0,3}(?:in|from|with)\s(?:[\d.,]+\s?\S{1,4}\s)?\Z"
 )
+_ABSENT = re.compile(
+    r"\b(?:no|without|lacking|omitting|instead\sof|rather\sthan|free\sof|excess|excluding|devoid\sof|absence\sof|except|not|avoid|ohne)\s(?:(?:any|added|the|further|free|additional)\s)?\Z", re.I
+)
 _OVERNAMED = re.compile(r"\A(?:immuno-?gold|embed|film|label)\Z")
 
 
@@ -148,6 +151,8 @@ def _is_meant(mention: Mention, text: str) -> bool:
     if name in _EXPRESSED or _OVERNAMED.match(mention.verbatim):
         return False
     if name.lower() in _GENERIC or mention.verbatim.lower() in _GENERIC:
+        return False
+    if _ABSENT.search(text[max(0, mention.start - 30) : mention.start]):
         return False
     if _SUPPORT_BEHIND.match(behind) and group_of(name) not in (
         "resin",

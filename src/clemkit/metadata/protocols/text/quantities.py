@@ -88,7 +88,8 @@ _RATIO = re.compile(r"\s?[:+∶]\s?")
 _TIMES = re.compile(r"\s?[x×X*✕]\s?")
 _TIMES_BEHIND = re.compile(
     r"\s?(?:[x×✕](?=[\s,;.)]|$|\s?\d)|[-\s]?(?:times|fold\swash\w*|(?:\w+\s)?(?:changes|washes|rinses|exchanges|"
-    r"incubations|repeats|replicates|cycles|repetitions|passes|periods)|mal|Mal)\b)"
+    r"incubations|repeats|replicates|cycles|repetitions|passes|periods|drops|droplets|buffer\schanges)|mal|Mal)\b"
+    r"|\s\d+(?:[-–]\d+)?[-\s]?(?:min|minutes?|s|sec|h|hours?|hr)[-\s]+(?:\w+\s){0,2}(?:changes|washes|rinses|exchanges|incubations|cycles|periods|steps))"
 )
 _NOT_REPEATS = re.compile(
     r"\s*(?:[x×X]\s?)?(?:g\b|PBS|TBS|SSC|PHEM|HBSS|HEPES|MEM|DMEM|stock|buffer|objective|magnif|lens|oil|NA\b|BSA|"
@@ -115,6 +116,12 @@ _CONTAINER = re.compile(
     r"ibidi|glass\sslides?|pores?|mesh|biops\w+\spunch\w*|punch(?:es)?)\b",
     re.I,
 )
+_PARTICLE = re.compile(
+    r"[-\s]*(?:(?:colloidal|diameter|in\sdiameter|protein|IgG|fiducial|carboxylated|fluorescent|latex|silica|polystyrene|TetraSpeck|streptavidin|nano|BSA|Au)[-–\s]*(?:A[-–\s]*|G[-–\s]*)?){0,3}"
+    r"(?:gold\b(?!\s(?:coat|layer|film))|particles?|beads?|microspheres?|nanoparticles?|spheres?|diamonds?|-?filter\w*|conjugat\w*|-?sized|pores?|crystals?)", re.I
+)
+_PARTICLE_BEFORE = re.compile(r"(?:protein\sA[-–\s]gold|gold\sparticles|particle\ssize|beads?|colloidal\sgold|nanogold)\s?[(,]?\s?\Z", re.I)
+_QUALIFIED = re.compile(r"\s[A-Za-z][\w\s-]{2,40}?\s\((?:[^()\d]*[,;]\s*)?(w/v|v/v|w/w)\)", re.I)
 _HUMID = re.compile(r"\s*(?:relative\s|rel\.\s)?(?:humidity|r\.?h\.?\b|RH\b|luftfeuchte)", re.I)
 _HUMID_BEFORE = re.compile(
     r"(?:humidity|RH)\s?(?:of|was|at|set\sto|:|=)?\s*(?:set\s(?:to|at)\s)?\Z", re.I
@@ -315,6 +322,9 @@ class _Reader:
             return index + 1
         if found := _TIMES_BEHIND.match(behind):
             # 10x PBS is a stock, not ten repeats
+            if re.match(r"\s\d", found[0]):
+                self._add(token.start, token.end, "count", "count", value=whole, rule="times", confidence=0.9)
+                return index + 1
             letter = found[0].strip().lower() in ("x", "×", "✕")
             if letter and (whole > 12 or _NOT_REPEATS.match(behind)):
                 return None
@@ -425,6 +435,8 @@ class _Reader:
         behind = self._text[token.end : token.end + 40]
         if token.unit or re.match(r"\s?[x×]\s?g\b", behind):
             return False
+        if index + 1 < len(self._tokens) and _RATIO.fullmatch(self._link(index)):
+            return True
         return bool(_TIMES.match(behind) or _TIMES_BEHIND.match(behind))
 
     def _may_share(self, items: Sequence[_Item], unit: tuple[str, str] | None, count: int) -> bool:
@@ -450,8 +462,12 @@ class _Reader:
         rule, confidence = item.rule, item.first.confidence
         if not direct:
             rule, confidence = "shared-unit", min(confidence, 0.9)
-        if kind in ("volume", "length") and _CONTAINER.match(behind):
+        if kind in ("volume", "length") and (_CONTAINER.match(behind) or _PARTICLE.match(behind) or _PARTICLE_BEFORE.search(before)):
             kind = "container"
+        if kind == "concentration" and re.match(r"\s?(?:confluen|viab|CO2\b)", behind):
+            kind = "container"
+        if name == "percent" and (found := _QUALIFIED.match(self._text, end)):
+            name = {"w/v": "percent_wv", "v/v": "percent_vv", "w/w": "percent_ww"}[found[1].lower()]
         if kind == "concentration" and (_HUMID.match(behind) or _HUMID_BEFORE.search(before)):
             kind = "humidity"
         value: float | None = item.first.value

@@ -45,10 +45,18 @@ _SERIES = frozenset(
         "OvenCuring",
     )
 )
+_PROGRAMMES = frozenset(("FreezeSubstitution", "UvPolymerization", "OvenCuring", "Infiltration"))
+_APART = frozenset(("Storage", "Sectioning", "SectionCollection", "Mounting", "Trimming", "Dissection", "CellCulture", "Anaesthesia", "UnparsedStep"))
+_SAME = re.compile(r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I)
 _NEGATED = re.compile(
     r"\b(?:no|without|omit(?:ted|ting)?|neither)\b(?=.{0,40}\b(?:stain|fix|osmi|coat|contrast|applied|used|added|performed|needed)\w*)|"
     r"\b(?:was|were|is|are)\s(?:not|never)\b",
     re.I,
+)
+# what a solution was made of, and why something is done
+_ASIDE = re.compile(
+    r"\bfrom\s(?:an?|the)\s[^,;)]{0,40}\bstock\b[^,;)]*|\bstock\s(?:solution\s)?in\s[^,;)]*"
+    r"|\((?:this\s|to\s|it\s|which\s)?(?:melts?|removes?|dissolves?|stops?|quenche?s?|prevents?|reduces?|keeps?|helps?|avoids?|improves?)\b[^)]*\)", re.I
 )
 _REMARK = re.compile(
     r"\A\W*(?:(?:all|every|each|these|the\s(?:above|following|whole))\s(?:of\sthe\s)?(?:\w+\s)?(?:steps?|washes|incubations?|solutions?|procedures?|protocol|processing)\b|"
@@ -109,13 +117,17 @@ def _draft(
     quantities: Sequence[FoundQuantity], history: History,
 ) -> Draft:  # fmt: skip
     words = text[clause.start : clause.end]
+    aside = [
+        *clause.context,
+        *((clause.start + f.start(), clause.start + f.end()) for f in _ASIDE.finditer(words)),
+    ]
     mine = [
         m for m in materials
-        if clause.start <= m.start < clause.end and not any(a <= m.start < b for a, b in clause.context)
+        if clause.start <= m.start < clause.end and not any(a <= m.start < b for a, b in aside)
     ]  # fmt: skip
     numbers = [
         q for q in quantities
-        if clause.start <= q.start < clause.end and not any(a <= q.start < b for a, b in clause.context)
+        if clause.start <= q.start < clause.end and not any(a <= q.start < b for a, b in aside)
     ]  # fmt: skip
     draft = Draft("UnparsedStep", [clause], mine, numbers, rule="unparsed", confidence=0.5)
     if clause.segment.kind in ("heading", "layout"):
@@ -143,7 +155,8 @@ def _draft(
     found = classify(
         clause.action, {m.group for m in mine}, words, history, hottest=hottest, has_time=timed
     )
-    if found is None:
+    bare = not clause.action and clause.segment.kind == "sentence" and not numbers
+    if found is None or bare:
         if clause.action in ("image", "prepare"):
             draft.rule, draft.materials, draft.quantities = clause.action, [], []
         return draft
@@ -216,15 +229,20 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
         and not draft.quantities
     ):
         return True
-    weak = draft.name in ("OtherStep", "UnparsedStep") and not groups
-    if (
-        weak
-        and same_sentence
-        and draft.rule not in ("image", "prepare", "remark")
-        and last.name != "UnparsedStep"
-    ):
-        return draft.rule in ("incubate", "thaw", "warm", "unparsed")
-    if weak and draft.rule == "unparsed" and draft.quantities and last.name in _SERIES:
+    words = text[clause.start : clause.end]
+    if draft.rule in ("warm", "hold", "incubate") and _SAME.search(words) and last.name not in _APART:
+        return True
+    if draft.name not in ("OtherStep", "UnparsedStep") or draft.rule in ("image", "prepare", "remark", "handle"):
+        return False
+    if last.name in ("UnparsedStep", "OtherStep") and not same_sentence or groups:
+        return False
+    if clause.segment.kind == "row" and last.name in _PROGRAMMES and draft.quantities:
+        return any(q.kind == "temperature" for q in draft.quantities)
+    if same_sentence:
+        return draft.rule in ("incubate", "apply", "hold", "thaw", "warm", "unparsed", "remove", "materials")
+    if draft.rule == "hold" and draft.quantities and last.name not in _APART:
+        return True
+    if draft.rule == "unparsed" and draft.quantities and last.name in _SERIES:
         return any(q.kind in ("ratio", "concentration", "ramp") for q in draft.quantities)
     return False
 

@@ -48,7 +48,7 @@ _BULLET = re.compile(
     r"|[(]?(?P<number>\d{1,3}(?:[.]\d{1,2}){0,3}[a-z]?)(?:[.)]|[.]?[)]|:(?!\d))(?=[ \t]+|$|(?<=[.)])(?=[A-Z][a-z]))"
     r"|(?P<long>\d{1,2}(?:[.]\d{1,2}){1,3})(?=[ \t]+[A-Z])"
     r"|[(]?(?P<letter>[a-z]|[ivx]{1,4}|[A-H])[)](?=[ \t]+)"
-    r"|(?P<dotted>[a-h])[.](?=[ \t]+[A-Z]))[ \t]*"
+    r"|(?P<dotted>[a-z])[.](?=[ \t]+[A-Z\d])|(?<=[ \t]{2})(?P<inner>[a-z])[.](?=[ \t]+))[ \t]*"
 )
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]*\S.*")
 _UNDERLINE = re.compile(r"[ \t]*(?:=+|-{3,}|\*{3,}|_{3,}|~{3,}|–{3,}|—{2,})[ \t]*")
@@ -169,9 +169,12 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
         return True
     marker = _BULLET.match(line)
     content = line[marker.end() :].strip() if marker else line
+    rest = next((text[s:e] for s, e in lines[at + 1 :] if text[s:e].strip()), "")
+    deeper = len(rest) - len(rest.lstrip()) > len(text[start:end]) - len(text[start:end].lstrip())
+    if marker and content.endswith(":") and deeper and _BULLET.match(rest):
+        return True
     if not content or len(content) > 90 or content[-1] in ".;,!?" or _QUANTITY_LIKE.search(content):
         return False
-    rest = next((text[s:e] for s, e in lines[at + 1 :] if text[s:e].strip()), "")
     if re.fullmatch(r"\*\*[^*]+\*\*:?|__[^_]+__:?|\*\*[^*]+:\*\*", content):
         return bool(rest)
     if _VERB_LIKE.search(content) or not rest:
@@ -192,6 +195,7 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
 def _paragraph_end(text: str, lines: list[tuple[int, int]], at: int) -> int:
     """Return the line after the paragraph or item that begins at line *at*."""
     stop = at + 1
+    ragged = _is_ragged(text, lines, at)
     while stop < len(lines):
         line = text[slice(*lines[stop])]
         if (
@@ -201,10 +205,25 @@ def _paragraph_end(text: str, lines: list[tuple[int, int]], at: int) -> int:
         ):  # fmt: skip
             break
         before = text[slice(*lines[stop - 1])]
+        if ragged and before.rstrip()[-1] not in ",(/-–+":
+            break
         if _breaks(before, line, max(e - s for s, e in lines[at : stop + 1])):
             break
         stop += 1
     return stop
+
+
+def _is_ragged(text: str, lines: list[tuple[int, int]], at: int) -> bool:
+    """Whether the lines from *at* to the next empty one are a list without marks: short and uneven."""
+    lengths = []
+    for start, end in lines[at:]:
+        if not text[start:end].strip():
+            break
+        lengths.append(len(text[start:end].rstrip()))
+    if len(lengths) < 3:
+        return False
+    inner = sorted(lengths[:-1])
+    return inner[len(inner) // 2] < 0.72 * inner[-1] or inner[-1] < 40
 
 
 def _breaks(before: str, line: str, width: int) -> bool:

@@ -73,7 +73,6 @@ def _use(
         use["material_name"] = named.canonical if named.group == "immuno" else named.verbatim
     else:
         use["material"] = known
-    if known is None and named.canonical == named.verbatim:
         use["material_name"] = named.verbatim
     carried = named.rule == "carry-over"
     rule, confidence = (
