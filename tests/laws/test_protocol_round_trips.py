@@ -1,0 +1,170 @@
+"""Laws of protocols: no way through a format loses or changes anything."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from rdflib import RDF, Graph, Literal, URIRef
+from rdflib.compare import isomorphic
+
+from clemkit.metadata.load import read_document
+from clemkit.metadata.model_map import GENERATED, expand_curie
+from clemkit.metadata.models import build, canonical, to_plain
+from clemkit.metadata.protocols.linked import linked_graph, linked_text
+from clemkit.metadata.protocols.spw import read_spw, to_spw
+from clemkit.metadata.protocols.spw_differences import same
+from clemkit.metadata.rdf import from_graph, iri_of, parse, to_graph
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "metadata"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "metadata" / "protocols"))
+from any_experiment import experiments, instances  # of the model's own tests
+from spw_documents import form_documents, odd_documents
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "metadata").glob("*.yaml"))
+PHASES = [p for p in Phase if p is not Phase.shrink]
+QUICK = settings(deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+
+
+def iri(curie):
+    return URIRef(expand_curie(curie))
+
+
+@given(odd_documents())
+@settings(QUICK, max_examples=12)
+def test_spw_by_way_of_linked_data(document):
+    before = json.dumps(document)
+    model = build(read_spw(document).data)
+    for syntax in ("turtle", "jsonld"):
+        again = parse(linked_text(model, syntax), syntax)
+        assert again == canonical(model)
+        assert same(to_spw(to_plain(again)).document, json.loads(before))
+
+
+@given(form_documents())
+@settings(QUICK, max_examples=10)
+def test_documents_of_the_form_by_way_of_linked_data(document):
+    model = build(read_spw(document).data)
+    again = from_graph(linked_graph(model))
+    assert same(to_spw(to_plain(again)).document, document)
+
+
+@given(instances("Protocol", 3), instances("ProtocolExecution", 2))
+@settings(QUICK, max_examples=30)
+def test_the_layer_does_not_disturb_protocols(protocol, execution):
+    data = {
+        "id": "x",
+        "protocols": [protocol | {"id": "plan"}],
+        "protocol_executions": [execution | {"id": "done", "planned": "plan"}],
+    }
+    model = canonical(build(data))
+    assert from_graph(linked_graph(model)) == model
+
+
+@given(experiments())
+@settings(QUICK, max_examples=15)
+def test_the_layer_does_not_disturb_experiments(data):
+    model = canonical(build(data))
+    assert from_graph(linked_graph(model)) == model
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("syntax", ["turtle", "nt", "jsonld", "trig"])
+def test_examples_come_back_from_text_with_the_layer(path, syntax):
+    model = build(read_document(path).data)
+    again = parse(linked_text(model, syntax), syntax)
+    assert again == canonical(model)
+    assert isomorphic(to_graph(again), to_graph(model))
+
+
+@pytest.fixture(scope="module")
+def graph():
+    path = next(p for p in EXAMPLES if p.stem == "fib-sem-confocal")
+    return linked_graph(build(read_document(path).data))
+
+
+def step(number):
+    return URIRef(f"{iri_of('hela-mito-clem', 'hpf-fs')}/steps/{number}")
+
+
+def test_steps_have_inputs_and_outputs(graph):
+    plan = URIRef(iri_of("hela-mito-clem", "hpf-fs"))
+    between = URIRef(f"{plan}/specimen/1")
+    assert (step(1), iri("p-plan:hasOutputVar"), between) in graph
+    assert (step(2), iri("p-plan:hasInputVar"), between) in graph
+    assert (between, iri("p-plan:isVariableOfPlan"), plan) in graph
+    medium = URIRef(f"{step(2)}/materials/1")
+    assert (step(2), iri("p-plan:hasInputVar"), medium) in graph
+    assert (medium, RDF.type, iri("p-plan:Variable")) in graph
+    assert (step(2), iri("p-plan:isPrecededBy"), step(1)) in graph
+
+
+def test_flags_terms_and_units(graph):
+    assert (step(1), RDF.type, iri("SP:CriticalStep")) in graph
+    assert (step(2), RDF.type, iri("SP:PausePoint")) in graph
+    assert (step(3), RDF.type, iri("OBI:0302888")) in graph
+    assert (step(1), RDF.type, iri("SP:PausePoint")) not in graph
+    osmium = URIRef(iri_of("hela-mito-clem", "osmium"))
+    assert (osmium, RDF.type, iri("CHEBI:88215")) in graph
+    uranyl = URIRef(iri_of("hela-mito-clem", "uranyl"))
+    assert (uranyl, iri("dcterms:type"), iri("mesh:C005460")) in graph
+    assert (uranyl, RDF.type, iri("mesh:C005460")) not in graph
+    assert (iri("quantity_unit:DEG_C"), iri("qudt:ucumCode"), Literal("Cel")) in graph
+
+
+def test_an_execution_had_a_plan():
+    data = {
+        "id": "e",
+        "agents": [{"id": "ada", "type": "Person", "family_name": "Lovelace"}],
+        "biological_samples": [{"id": "cells"}],
+        "specimens": [{"id": "block", "type": "Block"}],
+        "reagents": [{"id": "os", "type": "Reagent", "name": "osmium tetroxide"}],
+        "protocols": [
+            {
+                "id": "p",
+                "steps": [
+                    {"type": "Rinsing"},
+                    {"type": "PostFixation", "materials": [{"material": "os"}]},
+                    {"type": "Storage", "follows": [1]},
+                ],
+            }
+        ],
+        "protocol_executions": [
+            {
+                "id": "done", "planned": "p", "operators": ["ada"], "input_biosamples": ["cells"],
+                "output_specimens": ["block"],
+                "step_executions": [{"step_number": 1}, {"step_number": 2}],
+            }
+        ],
+    }  # fmt: skip
+    model = build(data)
+    graph = linked_graph(model)
+    assert from_graph(graph) == canonical(model)
+    done = URIRef(iri_of("e", "done"))
+    (link,) = graph.objects(done, iri("prov:qualifiedAssociation"))
+    assert (link, iri("prov:hadPlan"), URIRef(iri_of("e", "p"))) in graph
+    assert (link, iri("prov:agent"), URIRef(iri_of("e", "ada"))) in graph
+    assert (done, iri("prov:generated"), URIRef(iri_of("e", "block"))) in graph
+    first, second = (URIRef(f"{done}/step_executions/{i}") for i in (1, 2))
+    plan = iri_of("e", "p")
+    assert (second, iri("p-plan:correspondsToStep"), URIRef(f"{plan}/steps/2")) in graph
+    assert (second, iri("prov:used"), URIRef(iri_of("e", "os"))) in graph
+    assert (second, iri("prov:wasInformedBy"), first) in graph
+    third = URIRef(f"{plan}/steps/3")
+    assert (third, iri("p-plan:hasInputVar"), URIRef(f"{plan}/specimen/1")) in graph
+    assert (third, iri("p-plan:isPrecededBy"), URIRef(f"{plan}/steps/1")) in graph
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_shapes_conform_with_the_layer():
+    pyshacl = pytest.importorskip("pyshacl")
+    path = next(p for p in EXAMPLES if p.stem == "sbf-sem-micro-ct-two-photon")
+    conforms, _, text = pyshacl.validate(
+        linked_graph(build(read_document(path).data)),
+        shacl_graph=Graph().parse(GENERATED / "shapes.ttl"),
+        ont_graph=Graph().parse(GENERATED / "ontology.ttl"),
+    )
+    assert conforms, text
