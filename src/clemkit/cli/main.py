@@ -15,6 +15,7 @@ from clemkit import __version__
 from clemkit.cli import (
     convert,
     demo,
+    deposit,
     evaluate,
     info,
     init,
@@ -23,6 +24,7 @@ from clemkit.cli import (
     query,
     rdf,
     register,
+    run,
     segment,
     validate,
     warp,
@@ -52,6 +54,8 @@ app.add_typer(metadata.app, name="metadata", short_help="Workbooks, CSV, OME-XML
 app.command("validate", short_help="Check a description.")(validate.validate)
 app.command("rdf", short_help="A description as linked data.")(rdf.rdf)
 app.command("query", short_help="SPARQL over descriptions.")(query.query)
+app.add_typer(deposit.app, name="deposit", short_help="What archives take, checked and built.")
+app.command("run", short_help="The whole flow, resumed where it stopped.")(run.run)
 app.command("demo", short_help="A phantom experiment, start to end.")(demo.demo)
 
 
