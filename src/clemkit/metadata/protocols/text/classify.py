@@ -84,6 +84,7 @@ def classify(
     *,
     hottest: float | None,
     has_time: bool,
+    repeated: bool = False,
 ) -> str | None:
     """Return the step class of a clause; None when it is no treatment.
 
@@ -101,6 +102,8 @@ def classify(
         Highest temperature, °C.
     has_time : bool
         Whether there is a time or a number of repeats.
+    repeated : bool
+        Whether there is a number of repeats.
     """
     direct = _DIRECT.get(action)
     if direct is not None:
@@ -109,6 +112,9 @@ def classify(
         return None
     if action in _SPECIAL:
         return _SPECIAL[action](groups, words, history, hottest)
+    held = set(groups)
+    if repeated and held & {"buffer", "water"} and held <= {"buffer", "water", "protein", "detergent", "additive"}:
+        return "Rinsing"
     return _by_material(action, groups, words, history, hottest, has_time)
 
 
@@ -403,10 +409,11 @@ def _by_material(
         return "Mounting"
     if "metal" in held:
         return "Coating" if re.search(r"\bnm\b|thick|layer|coat|sputter", words) else "OtherStep"
-    if (
-        _GRID.search(words)
-        and (sections or re.search(r"sections?|ribbons?", words))
-        and action == "incubate"
+    if action == "apply" and re.search(r"\b(?:cement|glue|adhesive|epoxy|silver\spaint|paste)\b", words, re.I):
+        return "Mounting"
+    if _GRID.search(words) and (
+        (last in ("Sectioning", "SectionCollection") and action in ("", "apply") and not held)
+        or (action == "apply" and re.search(r"sections?|ribbons?", words))
     ):
         return "SectionCollection"
     if hottest is not None and hottest >= 50 and has_time and history.resin and not sections:

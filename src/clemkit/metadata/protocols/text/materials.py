@@ -148,7 +148,7 @@ def _named(mention: Mention, text: str) -> NamedMaterial:
 def _is_meant(mention: Mention, text: str) -> bool:
     """Whether a name is a material that is used: no coat of a grid, no expressed protein."""
     name, behind = mention.canonical, text[mention.end : mention.end + 40]
-    if name in _EXPRESSED or _OVERNAMED.match(mention.verbatim):
+    if name in _EXPRESSED or name.endswith(" tape") or _OVERNAMED.match(mention.verbatim):
         return False
     if name.lower() in _GENERIC or mention.verbatim.lower() in _GENERIC:
         return False

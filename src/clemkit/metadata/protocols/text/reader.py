@@ -37,6 +37,8 @@ class Draft:
 
 _SERIES = frozenset(
     (
+        "HighPressureFreezing",
+        "PlungeFreezing",
         "Infiltration",
         "Dehydration",
         "FreezeSubstitution",
@@ -48,6 +50,7 @@ _SERIES = frozenset(
 _PROGRAMMES = frozenset(("FreezeSubstitution", "UvPolymerization", "OvenCuring", "Infiltration"))
 _APART = frozenset(("Storage", "Sectioning", "SectionCollection", "Mounting", "Trimming", "Dissection", "CellCulture", "Anaesthesia", "UnparsedStep"))
 _SAME = re.compile(r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I)
+_INTO_COCKTAIL = re.compile(r"cocktail|substitution\s(?:medium|mix\w*|solution)|cryo-?vial|\bAFS\d?\b|Leica\sEM\sAFS", re.I)
 _NEGATED = re.compile(
     r"\b(?:no|without|omit(?:ted|ting)?|neither)\b(?=.{0,40}\b(?:stain|fix|osmi|coat|contrast|applied|used|added|performed|needed)\w*)|"
     r"\b(?:was|were|is|are)\s(?:not|never)\b",
@@ -152,11 +155,14 @@ def _draft(
         default=None,
     )
     timed = any(q.kind in ("duration", "count") for q in numbers)
+    repeated = any(q.kind == "count" for q in numbers)
     found = classify(
-        clause.action, {m.group for m in mine}, words, history, hottest=hottest, has_time=timed
+        clause.action, {m.group for m in mine}, words, history, hottest=hottest, has_time=timed, repeated=repeated
     )
-    bare = not clause.action and clause.segment.kind == "sentence" and not numbers
+    bare = not clause.action and not numbers and not _is_line(text, clause)
     if found is None or bare:
+        if clause.segment.kind == "row" and not numbers:
+            draft.rule, draft.materials = "layout", []
         if clause.action in ("image", "prepare"):
             draft.rule, draft.materials, draft.quantities = clause.action, [], []
         return draft
@@ -164,6 +170,15 @@ def _draft(
     draft.rule = clause.action or "materials"
     draft.confidence = 0.9 if clause.action and not clause.inherits else 0.7
     return draft
+
+
+def _is_line(text: str, clause: Clause) -> bool:
+    """Whether a clause is an entry of a list: an item, a row or a short line of its own."""
+    segment = clause.segment
+    if segment.kind in ("item", "row"):
+        return True
+    line = text[:segment.start].rpartition("\n")[2].strip() + text[segment.end :].partition("\n")[0].strip()
+    return not line and segment.end - segment.start < 60
 
 
 def _append(text: str, drafts: list[Draft], draft: Draft, history: History, first: bool) -> None:
@@ -230,6 +245,10 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
     ):
         return True
     words = text[clause.start : clause.end]
+    if draft.rule in ("warm", "hold") and draft.name == last.name and not groups:
+        return True
+    if last.name == "FreezeSubstitution" and draft.name == "OtherStep" and _INTO_COCKTAIL.search(words):
+        return True
     if draft.rule in ("warm", "hold", "incubate") and _SAME.search(words) and last.name not in _APART:
         return True
     if draft.name not in ("OtherStep", "UnparsedStep") or draft.rule in ("image", "prepare", "remark", "handle"):

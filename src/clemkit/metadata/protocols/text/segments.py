@@ -5,6 +5,7 @@ Every character that is not white space lies in exactly one segment: nothing is 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -215,15 +216,20 @@ def _paragraph_end(text: str, lines: list[tuple[int, int]], at: int) -> int:
 
 def _is_ragged(text: str, lines: list[tuple[int, int]], at: int) -> bool:
     """Whether the lines from *at* to the next empty one are a list without marks: short and uneven."""
-    lengths = []
+    block: list[str] = []
     for start, end in lines[at:]:
         if not text[start:end].strip():
             break
-        lengths.append(len(text[start:end].rstrip()))
-    if len(lengths) < 3:
+        block.append(text[start:end].rstrip())
+    if len(block) < 3:
         return False
-    inner = sorted(lengths[:-1])
-    return inner[len(inner) // 2] < 0.72 * inner[-1] or inner[-1] < 40
+    width = max(map(len, block))
+    # in a wrapped paragraph the next word would not have fitted
+    loose = sum(
+        len(line) + 1 + len(after.split()[0]) < width - 1
+        for line, after in itertools.pairwise(block)
+    )
+    return 2 * loose >= len(block) - 1
 
 
 def _breaks(before: str, line: str, width: int) -> bool:
