@@ -313,6 +313,9 @@ ODD_BUT_RIGHT = {
     "a stain of saturated strength": [
         step("PostStaining", "saturated uranyl acetate", duration="5 min")
     ],
+    "lead is not phosphate buffer": [step("PostStaining", "Pb citrate", duration="3 min")],
+    "no uranyl in it": [step("PostStaining", "PBS", "UranyLess", duration="2 min")],
+    "osmium that is rinsed away": [step("Rinsing", "osmium tetroxide")],
     "time in the second half": [step("ChemicalFixation", "2 % | PFA"), FIX],
     "nothing that is known": [step("Incubation", "moon dust", duration="1 h"), step("OtherStep")],
     "no steps": [],

@@ -51,6 +51,8 @@ def duration(preparation: Preparation) -> Iterator[Problem]:
 def concentration(preparation: Preparation) -> Iterator[Problem]:
     """Expect the strength of a fixative or stain."""
     for step in preparation.steps:
+        if step.kind in ("Rinsing", "Storage", "OtherStep"):
+            continue  # there it says what is washed away or kept
         for use in step.uses:
             if use.slot != "materials" or use.concentration or "label" in use.substances:
                 continue
