@@ -216,8 +216,10 @@ def _likeness(x: _Side, y: _Side, at_x: float, at_y: float) -> float:
     else:
         kind = 0.5 if any({x.kind, y.kind} <= group for group in _RELATED) else 0.0
     if "unparsed_text" in x.step or "unparsed_text" in y.step:
-        texts = [str(s.step.get("unparsed_text") or s.step.get("description", "")) for s in (x, y)]
-        return 0.3 * kind + 0.7 * SequenceMatcher(None, *texts, autojunk=False).ratio()
+        one, other = (
+            str(s.step.get("unparsed_text") or s.step.get("description", "")) for s in (x, y)
+        )
+        return 0.3 * kind + 0.7 * SequenceMatcher(None, one, other, autojunk=False).ratio()
     either = x.substances | y.substances
     shared = len(x.substances & y.substances) / len(either) if either else 1.0
     keys = x.fields.keys() | y.fields.keys()
