@@ -163,7 +163,8 @@ def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _first_part(ratio: Any) -> float | None:
     parts = [float(p.replace(",", ".")) for p in re.findall(r"\d+(?:[.,]\d+)?", str(ratio or ""))]
-    return parts[0] / sum(parts) if len(parts) == 2 and sum(parts) else None
+    total = sum(parts)
+    return parts[0] / total if len(parts) == 2 and total > 0 else None
 
 
 def _uses(
