@@ -153,7 +153,7 @@ class _Export:
         words = (instrument.get(k) for k in ("name", "manufacturer", "model_name"))
         items = attribute("Imaging instrument", ", ".join(str(w) for w in words if w))
         if not thing.get("acquisition_summary"):
-            told = acquisition_sentences(self.described, {"acquired_by": thing["id"]})
+            told = acquisition_sentences(self.described, {"acquired_by": thing["id"]}, {})
             items += attribute("Image acquisition parameters", " ".join(s for s in told if s))
         children = [
             {
