@@ -71,20 +71,20 @@ _ACTIONS: Final = (
      r"(?:quick\s|rapid\s)?freeze[-\s]?substitution|substitution|AFS\s(?:protocol|program(?:me)?)|gefriersubstitution"),
     ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
      r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
-    ("cpd", r"critical[-\s]point[-\s]dr(?:ied|y|ying)|CPD", r"critical[-\s]point\sdrying"),
-    ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|affixed", r"mounting"),
+    ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)|CPD", r"critical[-\s]point\sdrying"),
+    ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
      r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
     ("collect", r"collect(?:ed|ing)?|lift(?:ed)?(?:\s\w+)?\s(?:out|off|up)(?=\s(?:on|onto|with|from|the|in)\b)|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
-    ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampft|besputtert|"
-     r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:GIS|platinum|carbon)\sdeposition"),
+    ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampf(?:t|en)|besputter(?:t|n)|"
+     r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:carbon|gold|platinum|metal|Au|Pt|Ir)\scoat|(?:GIS|platinum|carbon)\sdeposition"),
     ("mill", r"(?:FIB-?\s?|cryo-?FIB-?\s?|rough-?\s?|fine-?\s?|ion-?)?mill(?:ed|ing)|polish(?:ed|ing)?|thinned|lamella(?:e)?\s(?:was|were)\s(?:prepared|generated|produced|cut|made)|ablat(?:ed|ing)|lift(?:ed)?[-\s]?out",
      r"(?:cryo-?\s?)?(?:FIB[-\s])?milling|(?:FIB\s)?lift-?out"),
     ("fiducial", r"(?:fiducial\w*|beads?|gold\sparticles|microspheres|fluospheres|tetraspeck\w*|nanodiamonds)\s(?:\w+\s){0,3}(?:were|was|are|is)\s(?:then\s)?(?:added|applied|placed|deposited|spotted|adsorbed|put)|"
      r"brand(?:ed|ing)|NIRB|laser[-\s]mark\w*|near-?infrared\sbrand\w+", r"fiducials?|branding|finder\spattern"),
     ("store", r"stor(?:ed?|ing)|aufbewahrt|gelagert|kept\suntil|keep\suntil", r"storage|lagerung"),
-    ("thaw", r"thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|\W|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
+    ("thaw", r"(?:freeze[-\s])?thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|\W|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
     ("handle", r"glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|(?:ultra)?centrifug(?:ed?|ing)|sp(?:un|in)(?=\s(?:down|at|for|in)|\W|\Z)|pellet(?:ed)?(?=\s(?:by|at|for|in|cells)|\W|\Z)|"
      r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|hydroly[sz]ed|sonicat(?:ed?)|"
      r"ozone[-\s]cleaned|silani[sz]ed|cleaved|filtered(?=\sonto)|homogeni[sz]ed|deparaffini[sz]ed|rehydrat(?:ed?|ing)", r"glow[-\s]discharg(?:e|ing)|centrifugation|decalcification"),
@@ -134,14 +134,40 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
     hits: list[tuple[int, int, int, Cue]] = []
     for pattern, action, verb in _PATTERNS:
         for found in pattern.finditer(piece):
-            cue = Cue(start + found.start(), start + found.end(), action, verb)
-            if not (verb and _is_adjective(piece, found)):
+            # a gerund names a treatment as a noun does
+            acts = verb and not found[0].lower().endswith("ing")
+            cue = Cue(start + found.start(), start + found.end(), action, acts)
+            if not (verb and (_is_adjective(piece, found) or _is_noun(piece, found, action))):
                 hits.append((found.start(), -len(found[0]), _RANK[action] * 2 + (not verb), cue))
     kept: list[Cue] = []
     for *_, cue in sorted(hits, key=lambda h: (h[1] * 0, h[0], h[1], h[2])):
         if all(cue.end <= k.start or cue.start >= k.end for k in kept):
             kept.append(cue)
     return sorted(kept, key=lambda c: c.start)
+
+
+# imperatives that are nouns elsewhere
+_BASE = frozenset(
+    "mix cover drop load apply put place move change exchange replace add hold leave keep stand let allow transfer remove "
+    "aspirate discard drain stain wash rinse fix mount clip glue attach trim section slice collect pick coat mill polish store "
+    "thaw dry blot incubate treat heat cool rotate agitate shake invert react develop clean bleach etch spin pellet suspend "
+    "resuspend quench block label freeze embed cure harden bake harvest plate grow seed culture dissolve dilute adjust filter "
+    "brush paint smear spread pour inject pipette float warm substitute dehydrate infiltrate polymerise polymerize perfuse flush "
+    "dissect excise scrape sandwich soak immerse submerge expose equilibrate microwave dice mince face raise ramp bring".split()
+)
+_IMPERATIVE_BEFORE = re.compile(
+    r"(?:\A|[.;:,()\n|>*_–—-]|\b(?:and|then|or|to|next|first|finally|und|carefully|gently|quickly|briefly|immediately|slowly|again|directly|please|must|should|"
+    r"can|may|will|either|not|thoroughly|carefully|well|subsequently|afterwards|now))[\s*_•-]*\Z",
+    re.I,
+)
+
+
+def _is_noun(piece: str, found: re.Match[str], action: str) -> bool:
+    """Whether a word that could be an imperative stands where only a noun can."""
+    before = piece[: found.start()]
+    if action == "prepare" and found[0].lower().endswith("ed"):
+        return not re.search(r"\b(?:was|were|is|are|been|be)\s(?:\w+\s)?\Z|\A\W*\Z", before, re.I)
+    return found[0].lower() in _BASE and not _IMPERATIVE_BEFORE.search(before)
 
 
 def _is_adjective(piece: str, found: re.Match[str]) -> bool:

@@ -23,6 +23,14 @@ class History:
 
     def add(self, name: str, groups: Collection[str], thin: bool) -> None:
         """Take note of a step."""
+        fresh = name in ("CellCulture", "Anaesthesia", "Perfusion") or (
+            name == "ChemicalFixation" and self._last() not in _BESIDE_SECTIONS
+        )
+        if fresh and (self.sectioned or self.cured):
+            self.osmium = self.frozen = self.substituted = False
+            self.resin = self.cured = self.sectioned = False
+        if name in ("ChemicalFixation", "Perfusion") and "osmium" not in groups:
+            self.osmium = False
         self.classes.append(name)
         self.osmium |= "osmium" in groups and name in (
             "PostFixation",
@@ -33,10 +41,18 @@ class History:
         self.substituted |= name == "FreezeSubstitution"
         self.resin |= name == "Infiltration"
         self.cured |= name in ("OvenCuring", "UvPolymerization")
-        if name == "SectionCollection" or (name == "Sectioning" and (thin or self.cured)):
+        if name in ("SectionCollection", "PostStaining") or (name == "Sectioning" and (thin or self.cured)):
             self.sectioned = True
 
 
+    def _last(self) -> str:
+        treated = [c for c in self.classes[:-1] if c not in ("Rinsing", "OtherStep", "UnparsedStep")]
+        return treated[-1] if treated else ""
+
+
+_BESIDE_SECTIONS = frozenset(
+    ("ImmunoLabelling", "FluorescentLabelling", "Incubation", "Quenching", "SectionCollection")
+)
 _ON_SECTIONS = re.compile(r"\b(?:sections?|grids?|ribbons?|wafers?|Schnitte?)\b", re.I)
 _UV = re.compile(r"\bU\.?V\b|ultraviolet|3[0-9]{2}\s?nm|UV-?light|indirect\slight", re.I)
 _HPF = re.compile(
@@ -59,6 +75,10 @@ _SECTION_TOOL = re.compile(
 )
 _PIECES = re.compile(
     r"small\s(?:blocks|pieces|cubes)|pieces|cubes|fragments|mm3|mm\b|\bblocks\b|tail|strips|in\shalf|leaf|leaves|discs",
+    re.I,
+)
+_THIN_SECTIONS = re.compile(
+    r"thin\ssections?\b.*\b(?:microtom\w*|knife|prepared|obtained|generated|produced|made)\b|\b\d+(?:\s?[-–]\s?\d+)?[-\s]?nm[-\s](?:thick\s|thin\s|ultra-?thin\s)?sections?\b.*\b(?:microtom|knife|prepared|obtained|generated|produced|made)",
     re.I,
 )
 _ION = re.compile(
@@ -108,6 +128,8 @@ def classify(
     direct = _DIRECT.get(action)
     if direct is not None:
         return direct
+    if action in ("image", "prepare", "") and _THIN_SECTIONS.search(words):
+        return "Sectioning"
     if action in ("image", "prepare"):
         return None
     if action in _SPECIAL:
@@ -122,9 +144,16 @@ _DIRECT = {
     "anaesthetise": "Anaesthesia", "perfuse": "Perfusion", "dissect": "Dissection",
     "culture": "CellCulture", "quench": "Quenching", "cpd": "CriticalPointDrying",
     "trim": "Trimming", "fiducial": "FiducialApplication", "store": "Storage",
-    "permeabilise": "Incubation", "cryoprotect": "Incubation", "substitute": "FreezeSubstitution",
+    "permeabilise": "Incubation", "cryoprotect": "Incubation",
     "handle": "OtherStep",
 }  # fmt: skip
+
+
+def _substitute(groups: Collection[str], words: str, history: History, hottest: float | None) -> str | None:
+    low = history.frozen or re.search(r"freeze|AFS|\bFS\b|gefrier|[-−–]\s?\d\d\s?°", words, re.I)
+    if low or not {"transition", "resin"} & set(groups):
+        return "FreezeSubstitution"
+    return _by_material("incubate", groups, words, history, hottest, True)
 
 
 def _fix(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
@@ -323,7 +352,7 @@ def _warm(
 
 
 _SPECIAL = {
-    "fix": _fix, "postfix": _postfix, "wash": _wash, "dehydrate": _dehydrate,
+    "substitute": _substitute, "fix": _fix, "postfix": _postfix, "wash": _wash, "dehydrate": _dehydrate,
     "infiltrate": _infiltrate, "embed": _embed, "polymerise": _polymerise, "stain": _stain,
     "label": _label, "block": _block, "freeze": _freeze, "mount": _mount, "section": _section,
     "collect": _collect, "coat": _coat, "mill": _mill, "thaw": _thaw, "warm": _warm,
@@ -345,10 +374,12 @@ def _by_material(
             return "Storage"
     if re.search(r"\bin\s(?:the\s|this\s)?(?:same\s|fresh\s)?(?:aldehyde\s)?fixative", words) and not history.osmium:
         return "ChemicalFixation"
-    if re.search(r"microwave", words, re.I) and not held:
+    if re.match(r"\W*(?:the\s)?(?:\w+\s)?microwav", words, re.I) and not held:
         treated = [c for c in history.classes if c not in ("Dissection", "Trimming", "Rinsing", "OtherStep", "Anaesthesia")]
         if treated:
             return treated[-1]
+    if re.search(r"\bfiducials?\b|\w*beads\b|microspheres", words, re.I) and action in ("apply", "incubate", "fiducial") and not held & {"resin", "osmium"}:
+        return "FiducialApplication"
     if "immuno" in held and not held & {"osmium"}:
         return "ImmunoLabelling"
     if "dab" in held:
@@ -418,4 +449,6 @@ def _by_material(
         return "SectionCollection"
     if hottest is not None and hottest >= 50 and has_time and history.resin and not sections:
         return "OvenCuring"
+    if held & {"buffer", "additive", "medium", "solvent"} and has_time:
+        return "Incubation"
     return "OtherStep" if action in ("incubate", "apply", "hold", "remove") else None

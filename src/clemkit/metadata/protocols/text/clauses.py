@@ -75,6 +75,11 @@ _PASSIVE = re.compile(r"\b(?:was|were)\s(?:then\s|subsequently\s)?\w+(?:ed|en|ut
 _STRONG_GROUPS = frozenset(("osmium", "uranyl", "lead", "mordant", "resin", "aldehyde", "section-dye", "dab", "immuno", "dye"))
 # a thin section named with its thickness, and what follows without a comma
 _THIN = re.compile(r"(?:semi-?|ultra-?)thin\s(?:sections?\s)?[(]?\d[\d.,–-]*\s?(?:nm|[µμ]m)[)]?(?=\s(?!thick|sections?\b|slices?\b))", re.I)
+# After three washes in buffer the samples were …
+_AFTER = re.compile(
+    r"(?:(?<=\A)|(?<=[.;]\s)|(?<=,\s))(?=(?:After|Following|after|following)\b)((?:(?![,;]|[.]\s).){8,120}?)\s(?=(?:(?:the|all|these)\s)?"
+    r"(?:cells|tissues?|samples?|specimens?|brains?|sections?|slices?|blocks?|grids?|embryos?|larvae|worms|leaves|pieces|coverslips?|pellets?|discs?|they)\s(?:were|was)\b)"
+)
 _NOT_STEP = re.compile(
     r"\b(?:was|were|is|are)\snot\b|\bwithout\b(?=\s(?:post|further|additional|any\s)?(?:\w+\s)?(?:fix|stain|coat|osmi))|"
     r"\bno\s(?:further|additional|post-?)?\s?(?:stain|fix|osm|coat|contrast)\w*",
@@ -177,7 +182,12 @@ def _chunks(
 ) -> Iterator[_Chunk]:
     held = [(m.start, m.end) for m in materials] + [(q.start, q.end) for q in quantities]
     cues = find_cues(text, segment.body, segment.end)
-    cues = [c for c in cues if not any(s < c.end and c.start < e for s, e in held if e - s > 2)]
+    counted = [(q.start, q.end) for q in quantities if q.kind == "count"]
+    cues = [
+        c for c in cues
+        if c.action == "fiducial"
+        or not any(s < c.end and c.start < e for s, e in held if e - s > 2 and (s, e) not in counted)
+    ]  # fmt: skip
     depth = _parentheses(text, segment.body, segment.end)
     cuts = [(segment.body, "")]
     for match in _SEPARATOR.finditer(text, segment.body, segment.end):
@@ -186,6 +196,7 @@ def _chunks(
             continue
         if end < segment.end and start > segment.body:
             cuts.append((start, match[0]))
+    cuts += [(m.end(1), "\0") for m in _AFTER.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(), "\0") for m in _THIN.finditer(text, segment.body, segment.end)]
     cuts.sort()
     for i, (start, link) in enumerate(cuts):
@@ -245,6 +256,8 @@ def _begins(
     introduced = _THEN_MATERIAL.search(chunk.link) or re.match(
         r"\W*(?:after|following|by|three|two|four|five|six|\d)", words, re.I
     )
+    if re.match(r"\W*(?:and\s)?(?:before|prior\sto|until)\b", words, re.I):
+        introduced = None
     if nouns and (details or introduced) and not (nouns[0].action in _WEAK and not chunk.materials):
         return True, False
     complete = any(q.kind in ("duration", "count") for c in group for q in c.quantities)

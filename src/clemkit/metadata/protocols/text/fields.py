@@ -38,7 +38,7 @@ _WORDS = (
     ("knife", "knife", re.compile(
         r"(?:\w+\s)?(?:(?:ultra|cryo|immuno|histo|trim\w*|jumbo|ATS|wet|dry|cryo[-\s]immuno)[-\s]?)?(?:(?:ultra|trim|histo)\s)?(?:(?:\d{2}°\s)?diamond|glass|steel|sapphire|trimming|ATS|jumbo)\s(?:trim(?:ming)?\s)?kni(?:fe|ves)|razor\sblade|Diatome[^,;)]{0,20}", re.I)),
     ("support", "support", re.compile(
-        r"(?:[\w/-]+[-\s]){0,3}?(?:grids?|wafers?(?:\spieces?)?|coverslips?|Kapton\stape|tape|slides?|stubs?|pins?|holders?)\b", re.I)),
+        r"(?<![\w-])(?:(?!(?:on|onto|in|to|up|of|the|were|was|a|an|and|with|attached|mounted|collected|placed|water|using|from|between|into|frozen|for|at)\b)[\w/-]+[-\s]){0,4}(?:grids?|wafers?(?:\spieces?)?|coverslips?|Kapton\stape|tape|slides?|stubs?|pins?|holders?)\b", re.I)),
     ("container", "container", re.compile(
         r"(?:(?:flat|silicone|gelatine?|BEEM|embedding|PE|polypropylene)\s)?(?:moulds?|molds?|capsules?|vials?|dishes?\b|dish\b|tubes?)\b", re.I)),
 )  # fmt: skip
@@ -96,10 +96,9 @@ def step_fields(
     rest = _microwave(step, rest, clauses)
     if ladder and any(q.kind in ("concentration", "ratio") for q in rest):
         rest = ladder_stages(step, rest)
-    elif (
-        sum(q.kind == "duration" for q in rest) > 1
-        or sum(q.kind == "temperature" for q in rest) > 1
-    ):
+    elif name != "PlungeFreezing" and max(
+        sum(q.kind == kind for q in rest) for kind in ("duration", "temperature")
+    ) > 1:
         rest = temperature_stages(step, rest)
     for quantity in rest:
         _place(step, quantity, uses)
@@ -132,6 +131,11 @@ def _place(step: _Step, quantity: FoundQuantity, uses: Sequence[dict[str, Any]])
         else:
             step.parameter(quantity)
         return
+    if kind == "angle" and re.search(r"milling\sangle\W*(?:of\s)?\Z", step.text[max(0, quantity.start - 20) : quantity.start]) and "milling_angle" in step.slots:
+        step.fields.pop("milling_angle", None)
+        step.spans = [s for s in step.spans if s.get("span_field") != "milling_angle"]
+    if step.name == "PlungeFreezing" and _plunge(step, quantity):
+        return
     options = {
         "duration": ("blot_duration",) if re.search(r"blot", step.text[max(0, quantity.start - 20) : quantity.start]) else
                     ("storage_period", "duration") if step.name == "Storage" else ("duration",),
@@ -144,6 +148,17 @@ def _place(step: _Step, quantity: FoundQuantity, uses: Sequence[dict[str, Any]])
     }.get(kind, ())  # fmt: skip
     if not any(step.put(slot, quantity) for slot in options):
         step.parameter(quantity)
+
+
+def _plunge(step: _Step, quantity: FoundQuantity) -> bool:
+    """Place what only plunging has: blot time, temperature of cryogen and chamber."""
+    if quantity.kind == "duration":
+        return step.put("blot_duration", quantity)
+    if quantity.kind != "temperature":
+        return False
+    value = quantity.value if quantity.value is not None else quantity.maximum
+    cold = value is not None and value < (100 if quantity.unit == "K" else -80)
+    return step.put("cryogen_temperature" if cold else "chamber_temperature", quantity)
 
 
 def _microwave(

@@ -87,12 +87,8 @@ _GENERIC = frozenset(
         "buffered",
     )
 )
-_ANTIBODY = re.compile(
-    r"(?:\b(?:rabbit|mouse|goat|donkey|rat|chicken|guinea[-\s]pig|sheep|human|polyclonal|monoclonal|biotinylated)[-\s]+(?:polyclonal\s|monoclonal\s)?)*"
-    r"\b[Aa]nti-(?P<target>[\w/-]*[A-Za-z0-9])(?:\s(?:IgG|IgM|F\(ab'\)2|antibod(?:y|ies)|serum|Fab|primary|secondary))*"
-)
 _SUPPORT_BEHIND = re.compile(
-    r"[-–/\s]*(?:(?:formvar|carbon|pioloform|slot|Cu|copper|and|film|collodion|poly-?l-?lysine)[-–/\s]+){0,3}"
+    r"[-–/\s]*(?:(?:formvar|carbon|pioloform|slot|Cu|copper|nickel|and|film|collodion|poly-?l-?lysine|Quantifoil|R\s?\d|mesh|\d+|finder|index|hexagonal|EM|TEM|support|micro)[-–/.\d\s]+){0,5}"
     r"(?:-?\s?coated|coat\b|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|wafer|pellets?\sof)",
     re.I,
 )
@@ -105,16 +101,50 @@ _ABSENT = re.compile(
 _OVERNAMED = re.compile(r"\A(?:immuno-?gold|embed|film|label)\Z")
 
 
+_CONJUGATED = re.compile(r"[-–\s]+(?:(?:conjugated|coupled|labell?ed)\s(?:to|with)\s)?\Z")
+_CONJUGATE_BEFORE = re.compile(r"\A(?:[-–\s]*(?:conjugated|labell?ed|coupled|tagged)?[-–\s]+)\Z")
+_BUFFER = re.compile(
+    r"(?<![\w-])(?:(?:the\s)?same\s|fresh\s|cold\s)?(buffer|Puffer)(?![\w-])(?!\s(?:[A-Z]\b|\d|exchange))(?<!blocking buffer)(?<!lysis buffer)(?<!incubation buffer)(?<!labeling buffer)(?<!labelling buffer)"
+)
+
+
 def find_named_materials(text: str) -> list[NamedMaterial]:
-    """Return the materials of *text*, in order, without those that only describe a support."""
-    found: list[NamedMaterial] = []
-    antibodies = [_antibody(m) for m in _ANTIBODY.finditer(text)]
-    for mention in find_materials(text):
-        if any(a.start < mention.end and mention.start < a.end for a in antibodies):
+    """Return the materials of *text*, in order, without those that only describe a support.
+
+    A bare *buffer* is the buffer that was named last.
+    """
+    mentions = find_materials(text)
+    found = [_named(m) for m in mentions if _is_meant(m, text)]
+    found = _without_conjugates(found, text)
+    for match in _BUFFER.finditer(text):
+        start, end = match.span(1)
+        if any(m.start < end and start < m.end for m in mentions if m.canonical.lower() not in _GENERIC):
             continue
-        if _is_meant(mention, text):
-            found.append(_named(mention, text))
-    return sorted([*found, *antibodies], key=lambda m: m.start)
+        last = next((m for m in reversed(found) if m.group == "buffer" and m.end <= start and m.rule == "lexicon"), None)
+        if last is not None and text[start - 1 : start] != "-":
+            carried = NamedMaterial(start, end, match[1], last.canonical, "buffer", rule="carry-over")
+            found.append(carried)
+            found.sort(key=lambda m: m.start)
+    return sorted(found, key=lambda m: m.start)
+
+
+def _without_conjugates(found: Sequence[NamedMaterial], text: str) -> list[NamedMaterial]:
+    """Leave out the dye, gold or biotin that is bound to an antibody named beside it."""
+    antibodies = [m for m in found if m.canonical.endswith("antibody") and m.canonical.startswith("anti-")]
+    kept = []
+    for m in found:
+        bound = m.group in ("dye", "immuno", "metal", "bead", "label") and any(
+            a is not m
+            and (
+                (a.end <= m.start and _CONJUGATED.fullmatch(text[a.end : m.start]))
+                or (m.end <= a.start and _CONJUGATE_BEFORE.fullmatch(text[m.end : a.start]))
+                or (m.canonical in ("primary antibody", "secondary antibody") and abs(a.start - m.end) < 60)
+            )
+            for a in antibodies
+        )
+        if not bound:
+            kept.append(m)
+    return kept
 
 
 def group_of(canonical: str) -> str:
@@ -129,18 +159,10 @@ def group_of(canonical: str) -> str:
     return grounding.role or "additive"
 
 
-def _antibody(found: re.Match[str]) -> NamedMaterial:
-    target = found["target"]
-    name = f"anti-{target} antibody"
-    return NamedMaterial(found.start(), found.end(), found[0], name, "immuno", is_known=False)
-
-
-def _named(mention: Mention, text: str) -> NamedMaterial:
-    canonical = mention.canonical
-    if canonical == mention.verbatim and mention.ambiguous:
-        canonical = mention.verbatim
+def _named(mention: Mention) -> NamedMaterial:
+    group = "immuno" if mention.canonical.endswith("antibody") else group_of(mention.canonical)
     return NamedMaterial(
-        mention.start, mention.end, mention.verbatim, canonical, group_of(canonical),
+        mention.start, mention.end, mention.verbatim, mention.canonical, group,
         is_ambiguous=mention.ambiguous,
     )  # fmt: skip
 
@@ -148,7 +170,7 @@ def _named(mention: Mention, text: str) -> NamedMaterial:
 def _is_meant(mention: Mention, text: str) -> bool:
     """Whether a name is a material that is used: no coat of a grid, no expressed protein."""
     name, behind = mention.canonical, text[mention.end : mention.end + 40]
-    if name in _EXPRESSED or name.endswith(" tape") or _OVERNAMED.match(mention.verbatim):
+    if mention.kind == "tag" or name in _EXPRESSED or name.endswith(" tape") or _OVERNAMED.match(mention.verbatim):
         return False
     if name.lower() in _GENERIC or mention.verbatim.lower() in _GENERIC:
         return False
@@ -170,7 +192,7 @@ def _is_meant(mention: Mention, text: str) -> bool:
     ):
         return False
     return not re.match(
-        r"[-–](?:positive|negative|free|labell?ed\scells|saturated|resistant|stained|fixed|embedded|filled)\b",
+        r"[-–](?:positive|negative|free|subbed|labell?ed\scells|saturated|resistant|stained|fixed|embedded|filled)\b",
         behind,
     )
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ladder_stages", "temperature_stages"]
 
+# a number of repeats behind these words is not one of the stage before
+_ANEW = re.compile(r";|\b(?:followed|then|pure|fresh|finally|neat)\b", re.I)
 Placed = dict[str, tuple[Any, FoundQuantity]]
 
 
@@ -36,10 +38,11 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
                 pending = None
         elif kind == "count":
             opens = following is not None and following.kind in ("concentration", "ratio")
+            anew = bool(stages) and "duration" in stages[-1] and _ANEW.search(text[stages[-1]["duration"][1].end : quantity.start])
             near = following is not None and following.start - quantity.end < 4
             if opens and near or not stages:
                 pending = quantity
-            elif "repeats" not in stages[-1]:
+            elif "repeats" not in stages[-1] and not anew:
                 stages[-1]["repeats"] = (int(quantity.value or 1), quantity)
             else:
                 stages.append({"repeats": (int(quantity.value or 1), quantity)})

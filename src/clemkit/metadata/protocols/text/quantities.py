@@ -75,7 +75,7 @@ class FoundQuantity:
         return {k: v for k, v in given.items() if v is not None}
 
 
-_RANGE = re.compile(r"\s*(?:[-–—‐‑−~]|\.\.+|…)\s*|\s+(?:to|bis|up\sto|until)\s+", re.I)
+_RANGE = re.compile(r"\s*(?:[-–—‐‑−~]|\.\.+|…)\s*|-?\s+(?:to|bis|up\sto|until)\s+", re.I)
 _AND = re.compile(r"\s+(?:and|und|or|oder)\s+", re.I)
 _TOLERANCE = re.compile(r"\s*(?:±|\+\s?/\s?[-−–]|\(\s?±)\s*")
 _LIST = re.compile(
@@ -118,9 +118,11 @@ _CONTAINER = re.compile(
 )
 _PARTICLE = re.compile(
     r"[-\s]*(?:(?:colloidal|diameter|in\sdiameter|protein|IgG|fiducial|carboxylated|fluorescent|latex|silica|polystyrene|TetraSpeck|streptavidin|nano|BSA|Au)[-–\s]*(?:A[-–\s]*|G[-–\s]*)?){0,3}"
-    r"(?:gold\b(?!\s(?:coat|layer|film))|particles?|beads?|microspheres?|nanoparticles?|spheres?|diamonds?|-?filter\w*|conjugat\w*|-?sized|pores?|crystals?)", re.I
+    r"(?:gold\b(?!\s(?:coat|layer|film)|[-–/]\s?pall)|particles?|\w*beads?|microspheres?|nanoparticles?|spheres?|diamonds?|-?filter\w*|conjugat\w*|-?sized|pores?|crystals?)", re.I
 )
 _PARTICLE_BEFORE = re.compile(r"(?:protein\sA[-–\s]gold|gold\sparticles|particle\ssize|beads?|colloidal\sgold|nanogold)\s?[(,]?\s?\Z", re.I)
+_COATED = re.compile(r"coat|sputter|layer|evaporat|bedampf|besputter|film", re.I)
+_AGE = re.compile(r"[-\s](?:old|of\sage|post[-\s]?(?:fert|nat|hatch|germin|inject|transf|infect)\w*|after\s(?:birth|germination|infection|transfection|injection)|dpf|hpf|hpi|in\svitro|light)\b", re.I)
 _QUALIFIED = re.compile(r"\s[A-Za-z][\w\s-]{2,40}?\s\((?:[^()\d]*[,;]\s*)?(w/v|v/v|w/w)\)", re.I)
 _HUMID = re.compile(r"\s*(?:relative\s|rel\.\s)?(?:humidity|r\.?h\.?\b|RH\b|luftfeuchte)", re.I)
 _HUMID_BEFORE = re.compile(
@@ -420,6 +422,11 @@ class _Reader:
                 break
         units: list[tuple[str, str] | None] = [item.unit for item in items]
         own = [u is not None for u in units]
+        if True not in own and at + 1 < len(self._tokens) and len(items) > 1:
+            # 30, 50, 70, 2× 100%
+            later = self._tokens[at + 1].unit
+            if later and later[0].startswith("percent") and _LIST.fullmatch(self._link(at - 1)) and _TIMES.fullmatch(self._link(at)):
+                units = [later] * len(items)
         for i in range(len(units) - 2, -1, -1):
             units[i] = units[i] or units[i + 1]
         inherited = own.index(True) if True in own else 0
@@ -462,7 +469,9 @@ class _Reader:
         rule, confidence = item.rule, item.first.confidence
         if not direct:
             rule, confidence = "shared-unit", min(confidence, 0.9)
-        if kind in ("volume", "length") and (_CONTAINER.match(behind) or _PARTICLE.match(behind) or _PARTICLE_BEFORE.search(before)):
+        if kind == "duration" and _AGE.match(behind):
+            kind = "container"
+        if kind in ("volume", "length") and not _COATED.search(self._text[max(0, start - 50) : start] + behind[:24]) and (_CONTAINER.match(behind) or _PARTICLE.match(behind) or _PARTICLE_BEFORE.search(before)):
             kind = "container"
         if kind == "concentration" and re.match(r"\s?(?:confluen|viab|CO2\b)", behind):
             kind = "container"

@@ -44,12 +44,14 @@ _SERIES = frozenset(
         "FreezeSubstitution",
         "UvPolymerization",
         "CryoFibMilling",
+        "CellCulture",
         "OvenCuring",
     )
 )
 _PROGRAMMES = frozenset(("FreezeSubstitution", "UvPolymerization", "OvenCuring", "Infiltration"))
 _APART = frozenset(("Storage", "Sectioning", "SectionCollection", "Mounting", "Trimming", "Dissection", "CellCulture", "Anaesthesia", "UnparsedStep"))
 _SAME = re.compile(r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I)
+_RESIN = re.compile(r"\b(?:resin|embedding\smedium|epoxy\smixture|Harz)\b(?![-\s](?:blocks?|sections?|embedded))", re.I)
 _INTO_COCKTAIL = re.compile(r"cocktail|substitution\s(?:medium|mix\w*|solution)|cryo-?vial|\bAFS\d?\b|Leica\sEM\sAFS", re.I)
 _NEGATED = re.compile(
     r"\b(?:no|without|omit(?:ted|ting)?|neither)\b(?=.{0,40}\b(?:stain|fix|osmi|coat|contrast|applied|used|added|performed|needed)\w*)|"
@@ -156,9 +158,19 @@ def _draft(
     )
     timed = any(q.kind in ("duration", "count") for q in numbers)
     repeated = any(q.kind == "count" for q in numbers)
+    groups = {m.group for m in mine}
+    if _RESIN.search(words) and clause.action in ("apply", "incubate", "infiltrate", "embed", "hold", ""):
+        groups.add("resin")
     found = classify(
-        clause.action, {m.group for m in mine}, words, history, hottest=hottest, has_time=timed, repeated=repeated
+        clause.action, groups, words, history, hottest=hottest, has_time=timed, repeated=repeated
     )
+    only_nouns = bool(clause.cues) and not any(c.is_verb for c in clause.cues)
+    if only_nouns and not mine and not numbers:
+        numbered = bool(clause.segment.label) and clause.segment.label[0].isdigit()
+        title = _is_line(text, clause) and len(words.split()) <= 7 and not numbered
+        if title or found == "ChemicalFixation":
+            draft.rule = "heading" if title else "unparsed"
+            return draft
     bare = not clause.action and not numbers and not _is_line(text, clause)
     if found is None or bare:
         if clause.segment.kind == "row" and not numbers:
@@ -205,6 +217,8 @@ def _append(text: str, drafts: list[Draft], draft: Draft, history: History, firs
 def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
     """Whether *draft* goes on with what *last* does."""
     same_sentence = not first
+    if same_sentence and draft.name == last.name and draft.name in ("Dissection", "Anaesthesia", "Trimming", "Sectioning", "SectionCollection", "Storage") and not draft.materials:
+        return True
     groups = {m.group for m in draft.materials}
     clause = draft.clauses[0]
     if draft.name == last.name and draft.name in _SERIES:
@@ -245,6 +259,8 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
     ):
         return True
     words = text[clause.start : clause.end]
+    if draft.name == last.name and re.match(r"\W*alternatively\b", words, re.I):
+        return True
     if draft.rule in ("warm", "hold") and draft.name == last.name and not groups:
         return True
     if last.name == "FreezeSubstitution" and draft.name == "OtherStep" and _INTO_COCKTAIL.search(words):

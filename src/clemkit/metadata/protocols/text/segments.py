@@ -57,6 +57,7 @@ _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t:]*-{2,}[-| \t:]*\|?[ \t]*")
 _IMAGE = re.compile(
     r"[ \t]*!\[[^\]]*\]\([^)]*\)[ \t]*|[ \t]*<!--.*?-->[ \t]*|[ \t]*</?\w+[^>]*>[ \t]*"
 )
+_LABEL = re.compile(r"[ \t]*(?:\*\*|__)[^*_]{2,40}(?:\*\*|__)\s?:?|[ \t]*[A-Z][\w/-]{2,20}(?:\s[\w/-]{1,15}){0,2}:\s")
 _QUANTITY_LIKE = re.compile(
     r"\d\s?(?:%|°|min|h\b|hr|s\b|nm|µ|m[lLMm]|M\b|['′`x×])|overnight|\bRT\b|\bice\b"
 )
@@ -185,6 +186,8 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
             text[start:end].lstrip()
         )
         inner = _BULLET.match(rest)
+        if inner and (inner["number"] or inner["inner"] or inner["dotted"] or "") in ("1", "a") and not marker["number"]:
+            return True
         return content.endswith(":") and bool(inner) or deeper and bool(inner)
     if content.endswith(":"):
         return len(content.split()) <= 10
@@ -206,6 +209,8 @@ def _paragraph_end(text: str, lines: list[tuple[int, int]], at: int) -> int:
         ):  # fmt: skip
             break
         before = text[slice(*lines[stop - 1])]
+        if _LABEL.match(line):
+            break
         if ragged and before.rstrip()[-1] not in ",(/-–+":
             break
         if _breaks(before, line, max(e - s for s, e in lines[at : stop + 1])):
@@ -217,6 +222,8 @@ def _paragraph_end(text: str, lines: list[tuple[int, int]], at: int) -> int:
 def _is_ragged(text: str, lines: list[tuple[int, int]], at: int) -> bool:
     """Whether the lines from *at* to the next empty one are a list without marks: short and uneven."""
     block: list[str] = []
+    while at and text[slice(*lines[at - 1])].strip():
+        at -= 1
     for start, end in lines[at:]:
         if not text[start:end].strip():
             break

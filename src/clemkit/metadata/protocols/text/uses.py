@@ -70,7 +70,7 @@ def _use(
     known = registry.material(named)
     if known is None:
         registry.unknown(named.verbatim, place)
-        use["material_name"] = named.canonical if named.group == "immuno" else named.verbatim
+        use["material_name"] = named.verbatim
     else:
         use["material"] = known
         use["material_name"] = named.verbatim
@@ -150,7 +150,11 @@ def _next_material(
 ) -> int | None:  # fmt: skip
     pattern = _AHEAD if quantity.kind in _CONCENTRATION else _AMOUNT_AHEAD
     for index, named in enumerate(materials):
+        if named.start <= quantity.start < named.end:
+            return index
         if named.start < quantity.end:
+            continue
+        if re.match(r"[-–]buffered\b", text[named.end : named.end + 12]):
             continue
         gap = text[quantity.end : named.start]
         between = any(quantity.end <= q.start < named.start for q in quantities)
