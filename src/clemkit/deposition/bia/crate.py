@@ -1,4 +1,4 @@
-"""A description as an RO-Crate of the BioImage Archive: ``ro-crate-metadata.json``, list of files."""
+"""A description as an RO-Crate of the BioImage Archive: metadata and list of files."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def without_gaps(entity: Entity) -> Entity:
 
 
 def method_entities(described: Described) -> Iterator[Entity]:
-    """Yield the preparations, acquisitions, annotation methods, analyses, correlations, processing."""
+    """Yield preparations, acquisitions, annotations, analyses, correlations and processing."""
     for _, specimen in described.all("specimens"):
         yield from _preparation(described, specimen)
     for _, acquisition in described.all("acquisitions"):
@@ -143,7 +143,7 @@ def _annotation(annotation: Mapping[str, Any]) -> Entity:
         "protocolDescription": " ".join(str(t) for t in told if t) or _UNKNOWN,
         "annotationCriteria": annotation.get("annotation_criteria"),
         "annotationCoverage": annotation.get("annotation_coverage"),
-        "methodType": [k for k in texts(annotation.get("annotation_kinds"))],
+        "methodType": texts(annotation.get("annotation_kinds")),
     }
     return without_gaps(entity)
 

@@ -23,13 +23,27 @@ NAMESPACES: Final[Mapping[str, str]] = {
 }
 # those of the context; the others are written out in it
 _PREFIXES = ("bia", "csvw", "dc", "rdf", "schema")
-_SAME_NAME = ["acknowledgement", "annotationCoverage", "annotationCriteria", "annotationMethod", "annotationSourceIndicator", "associatedAnnotationMethod", "associatedBiologicalEntity", "associatedCreationProcess", "associatedImageAcquisitionProtocol", "associatedProtocol", "associatedSourceImage", "authorNames", "biologicalEntityDescription", "channelBiologicalEntity", "channelContentDescription", "experimentalVariableDescription", "extrinsicVariableDescription", "fbbiId", "featuresAnalysed", "fiducialsUsed", "growthProtocol", "imageAcquisitionProtocol", "imagingInstrumentDescription", "imagingMethodName", "imagingPreparationProtocol", "inputImage", "intrinsicVariableDescription", "protocol", "pubmedId", "relatedPublication", "resultOf", "role", "signalChannelInformation", "signalContrastMechanismDescription", "spatialInformation", "subject", "transformationDescription", "transformationMatrix", "website", "yearPublished"]
+_SAME_NAME = (
+    "acknowledgement", "annotationCoverage", "annotationCriteria", "annotationMethod",
+    "annotationSourceIndicator", "associatedAnnotationMethod", "associatedBiologicalEntity",
+    "associatedCreationProcess", "associatedImageAcquisitionProtocol", "associatedProtocol",
+    "associatedSourceImage", "authorNames", "biologicalEntityDescription",
+    "channelBiologicalEntity", "channelContentDescription", "experimentalVariableDescription",
+    "extrinsicVariableDescription", "fbbiId", "featuresAnalysed", "fiducialsUsed",
+    "growthProtocol", "imageAcquisitionProtocol", "imagingInstrumentDescription",
+    "imagingMethodName", "imagingPreparationProtocol", "inputImage",
+    "intrinsicVariableDescription", "protocol", "pubmedId", "relatedPublication", "resultOf",
+    "role", "signalChannelInformation", "signalContrastMechanismDescription",
+    "spatialInformation", "subject", "transformationDescription", "transformationMatrix",
+    "website", "yearPublished",
+)  # fmt: skip
+_SCHEMA = (
+    "additionalType", "address", "datePublished", "description", "funder", "funding", "hasPart",
+    "license", "name",
+)  # fmt: skip
 TERMS: Final[Mapping[str, str]] = {
     **{name: f"bia:{name}" for name in _SAME_NAME},
-    **{
-        name: f"schema:{name}"
-        for name in ["additionalType", "address", "datePublished", "description", "funder", "funding", "hasPart", "license", "name"]
-    },
+    **{name: f"schema:{name}" for name in _SCHEMA},
     **{name: f"csvw:{name}" for name in ("column", "propertyUrl", "tableSchema")},
     **dict.fromkeys(("displayName", "label", "title"), "schema:name"),
     **dict.fromkeys(("accessionId", "doi"), "schema:identifier"),
