@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from clemkit.metadata.triples import n_triples, triples
 __all__ = ["QueryStore"]
 
 _SOURCES: Final = "clemkit-sources.json"
+_BATCH: Final = 250_000  # triples
 _FORMATS: Final = {
     "turtle": "TURTLE", "nt": "N_TRIPLES", "jsonld": "JSON_LD", "trig": "TRIG",
 }  # fmt: skip
@@ -67,20 +69,37 @@ class QueryStore:
         """Return whether the source *name* is there with this content."""
         return self._digests.get(name) == digest
 
-    def add_description(self, data: Mapping[str, Any], name: str = "", digest: str = "") -> None:
-        """Take in a description in long form that fits the model; it is streamed.
+    def add_descriptions(self, found: Iterable[tuple[Mapping[str, Any], str, str]]) -> None:
+        """Take in descriptions in long form that fit the model; they are streamed.
 
         Parameters
         ----------
-        data : mapping
-            The description.
-        name : str
-            Its source; an older content of the same source is replaced.
-        digest : str
-            Of its content, to see later that it has not changed.
+        found : iterable of (mapping, str, str)
+            Each description with the name of its source, of which an older content is replaced,
+            and a digest of its content, to see later that it has not changed.
         """
-        lines = n_triples(triples(data))
-        self._load(io.BufferedReader(_Stream(lines), 1 << 20), "nt", name, digest)
+        items = iter(found)
+        for first in items:
+            self._load_some(itertools.chain((first,), items))
+
+    def _load_some(self, items: Iterator[tuple[Mapping[str, Any], str, str]]) -> None:
+        """Load descriptions until there are enough triples: a load as a whole is in memory."""
+        taken: dict[str, str] = {}
+
+        def lines() -> Iterator[str]:
+            count = 0
+            for data, name, digest in items:
+                graph = self._emptied(name)
+                taken[name] = digest
+                for line in n_triples(triples(data), f"<{graph.value}>"):
+                    count += 1
+                    yield line
+                if count >= _BATCH:
+                    return
+
+        stream = io.BufferedReader(_Stream(lines()), 1 << 20)
+        self._store.bulk_load(stream, self._ox.RdfFormat.N_QUADS)
+        self._note(taken)
 
     def add_rdf(self, path: str | Path, syntax: str, name: str = "", digest: str = "") -> None:
         """Take in an RDF file: ``turtle``, ``nt``, ``jsonld`` or ``trig``.
@@ -90,21 +109,28 @@ class QueryStore:
         FormatError
             The file is not RDF in that syntax.
         """
+        graph = self._emptied(name)
+        form = getattr(self._ox.RdfFormat, _FORMATS[syntax])
+        target = {} if syntax == "trig" else {"to_graph": graph}
         try:
             with Path(path).open("rb") as stream:
-                self._load(stream, syntax, name, digest)
+                self._store.bulk_load(stream, form, **target)
         except (SyntaxError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise FormatError(path, f"expected RDF in {syntax}; found {reason}") from error
+        self._note({name: digest})
 
-    def _load(self, stream: Any, syntax: str, name: str, digest: str) -> None:
+    def _emptied(self, name: str) -> Any:
+        """Return the graph of a source, without what it held."""
         graph = self._ox.NamedNode(f"urn:clemkit:source:{_digest(name)}")
-        if name in self._digests:
+        if self._digests.pop(name, None) is not None:
+            self._write_sources()  # an interrupted load is not taken for a finished one
+        if self._folder is not None:
             self._store.remove_graph(graph)
-        form = getattr(self._ox.RdfFormat, _FORMATS[syntax])
-        target = {} if form.supports_datasets and syntax == "trig" else {"to_graph": graph}
-        self._store.bulk_load(stream, form, **target)
-        self._digests[name] = digest
+        return graph
+
+    def _note(self, taken: Mapping[str, str]) -> None:
+        self._digests |= taken
         self._write_sources()
 
     def query(self, query: str) -> Answer:

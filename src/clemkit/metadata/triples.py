@@ -69,10 +69,11 @@ def triples(data: Mapping[str, Any]) -> Iterator[Triple]:
     return writer.node(data, model_map()["root"], Iri(iri_of(data["id"])))
 
 
-def n_triples(found: Iterable[Triple]) -> Iterator[str]:
-    """Yield one line of N-Triples for each triple."""
+def n_triples(found: Iterable[Triple], graph: str = "") -> Iterator[str]:
+    """Yield one line of N-Triples for each triple; of N-Quads with a *graph*, such as ``<a:b>``."""
+    end = f" {graph} .\n" if graph else " .\n"
     for subject, predicate, value in found:
-        yield f"{_written(subject)} <{predicate.value}> {_written(value)} .\n"
+        yield f"{_written(subject)} <{predicate.value}> {_written(value)}{end}"
 
 
 def _written(node: Iri | Blank | Text) -> str:

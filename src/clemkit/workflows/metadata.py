@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "describe_files",
     "export_rdf",
+    "open_store",
     "query_files",
     "read_fitting",
     "repair_file",
@@ -231,25 +232,46 @@ def query_files(
         return ask_endpoint(endpoint, query)
     if not paths and store is None:
         raise ArgumentError("query: expected at least one description; found none")
+    return open_store(paths, store).query(query)
+
+
+def open_store(paths: Sequence[str | Path], folder: str | Path | None = None) -> QueryStore:
+    """Return a store with descriptions and RDF files.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Descriptions (YAML, JSON) and RDF files.
+    folder : path, optional
+        Where the store is kept; in memory when not given. What has not changed is not read again.
+    """
     from clemkit.metadata.store import QueryStore
 
-    opened = QueryStore(store)
-    for path in dict.fromkeys(Path(p) for p in paths):
-        _take_in(opened, path, keep=store is not None)
-    return opened.query(query)
+    opened = QueryStore(folder)
+    keep = folder is not None
+    chosen = dict.fromkeys(Path(p) for p in paths)
+    opened.add_descriptions(_new_descriptions(opened, chosen, keep=keep))
+    for path in (p for p in chosen if p.suffix in _SYNTAX):
+        name, digest = _source(path, keep=keep)
+        if not keep or not opened.knows(name, digest):
+            opened.add_rdf(path, _SYNTAX[path.suffix], name, digest)
+    return opened
 
 
-def _take_in(store: QueryStore, path: Path, *, keep: bool) -> None:
-    name = os.path.abspath(path)
-    digest = _file_digest(path) if keep and path.is_file() else ""
-    if keep and store.knows(name, digest):
-        return
-    if path.suffix not in _SYNTAX:
-        store.add_description(read_fitting(path).data, name, digest)
-        return
+def _new_descriptions(
+    store: QueryStore, paths: Iterable[Path], *, keep: bool
+) -> Iterator[tuple[Any, str, str]]:
+    """Yield the descriptions that the store does not know yet, one at a time."""
+    for path in (p for p in paths if p.suffix not in _SYNTAX):
+        name, digest = _source(path, keep=keep)
+        if not keep or not store.knows(name, digest):
+            yield read_fitting(path).data, name, digest
+
+
+def _source(path: Path, *, keep: bool) -> tuple[str, str]:
     if not path.is_file():
         raise NotFoundError(f"{path}: expected a description or an RDF file; found no such file")
-    store.add_rdf(path, _SYNTAX[path.suffix], name, digest)
+    return os.path.abspath(path), _file_digest(path) if keep else ""
 
 
 def _file_digest(path: Path) -> str:

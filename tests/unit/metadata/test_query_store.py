@@ -16,12 +16,19 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from clemkit.errors import ArgumentError, DataError, FormatError, NotFoundError
+from clemkit.errors import (
+    ArgumentError,
+    DataError,
+    FormatError,
+    InvalidMetadataError,
+    NotFoundError,
+)
 from clemkit.metadata.endpoint import ask_endpoint, with_prefixes
 from clemkit.metadata.load import read_document
 from clemkit.metadata.models import build, to_plain
 from clemkit.metadata.query import named_queries
 from clemkit.metadata.triples import Iri, Text, n_triples, triples
+from clemkit.workflows import metadata as workflow
 from clemkit.workflows.metadata import query_files
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -44,8 +51,7 @@ IMAGES = "SELECT ?image WHERE { ?image a clemkit:Image } ORDER BY ?image"
 def full():
     """A store of the three examples."""
     filled = QueryStore()
-    for path in EXAMPLES:
-        filled.add_description(read_document(path).data, str(path))
+    filled.add_descriptions((read_document(path).data, str(path), "") for path in EXAMPLES)
     return filled
 
 
@@ -74,8 +80,7 @@ def test_blank_nodes_of_two_experiments_are_two():
     quantity = {"value": 5.0, "unit": "nm"}
     first = {"id": "a", "images": [{"id": "i", "voxel_size_x": quantity}]}
     both = QueryStore()
-    both.add_description(first, "a")
-    both.add_description({**first, "id": "b"}, "b")
+    both.add_descriptions([(first, "a", ""), ({**first, "id": "b"}, "b", "")])
     found = both.query("SELECT ?q WHERE { ?i clemkit:voxel_size_x ?q }")
     assert len({row[0] for row in found.rows}) == 2
 
@@ -106,8 +111,7 @@ def test_gold_answers_from_a_store_on_disk(name, disk):
 def disk(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store") / "s"
     filled = QueryStore(folder)
-    for path in EXAMPLES:
-        filled.add_description(read_document(path).data, str(path))
+    filled.add_descriptions((read_document(path).data, str(path), "") for path in EXAMPLES)
     return filled
 
 
@@ -116,12 +120,10 @@ def test_files_that_did_not_change_are_not_read_again(tmp_path, monkeypatch):
     for path in paths:
         path.write_text(f"id: {path.stem}\nimages: [{{id: one}}]\n")
     read = []
+    original = workflow.read_fitting
     monkeypatch.setattr(
-        QueryStore, "add_description",
-        lambda self, data, *rest, original=QueryStore.add_description: (
-            read.append(data["id"]), original(self, data, *rest)
-        ),
-    )  # fmt: skip
+        workflow, "read_fitting", lambda path: (read.append(path.stem), original(path))[1]
+    )
     folder = tmp_path / "store"
     first = query_files(paths, IMAGES, store=folder)
     assert [row[0] for row in first.rows] == ["a/one", "b/one"]
@@ -132,6 +134,21 @@ def test_files_that_did_not_change_are_not_read_again(tmp_path, monkeypatch):
     changed = query_files(paths, IMAGES, store=folder)
     assert [row[0] for row in changed.rows] == ["a/one", "b/two"]
     assert read == ["a", "b", "b"]
+
+
+def test_an_interrupted_load_is_made_good(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("id: a\nimages: [{id: one}]\n")
+    folder = tmp_path / "store"
+    query_files([path], IMAGES, store=folder)
+    before = path.read_text()
+    path.write_text("id: a\nimages: [{id: two}, {id: two, size_z: x}]\n")
+    with pytest.raises(InvalidMetadataError):
+        query_files([path], IMAGES, store=folder)
+    path.write_text(before)
+    assert query_files([path], IMAGES, store=folder).rows == (("a/one",),)
+    path.write_text("id: a\nimages: [{id: three}]\n")
+    assert query_files([path], IMAGES, store=folder).rows == (("a/three",),)
 
 
 def test_a_folder_with_other_files_is_no_store(tmp_path):
