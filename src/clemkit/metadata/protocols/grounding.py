@@ -311,7 +311,7 @@ def _known(verbatim: str, canonical: str) -> Grounding:
         role=row["role"],
         formula=row.get("formula"),
         cas=row.get("cas"),
-        hazards=row.get("hazards"),
+        hazards=row.get("hazards") or _component_hazards(row),
         ph=row.get("ph"),
         reference=row.get("reference"),
         synonyms=spelt,
@@ -328,6 +328,16 @@ def _known(verbatim: str, canonical: str) -> Grounding:
         varies=row.get("varies", False),
         note=row.get("note", ""),
     )
+
+
+def _component_hazards(row: Mapping[str, Any]) -> str | None:
+    """Return the hazards of what a solution is made of, each with its name."""
+    found = []
+    for part in row.get("components", ()):
+        inner = row_named("material", part["component"])
+        if "hazards" in inner and inner.get("role") != "solvent":
+            found.append(f"{part['component']}: {inner['hazards']}")
+    return " · ".join(found) or None
 
 
 def _ambiguous(verbatim: str, form: str, context: str | None) -> Grounding:

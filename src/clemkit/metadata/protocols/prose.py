@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from clemkit.metadata.protocols.grounding import ground
@@ -85,29 +86,32 @@ def _text(
     if not rinses:
         told = [c for c in told if c.kind not in ("Rinsing", "Storage")]
     target = str(protocol.get("target_material") or "").strip()
+    groups = list(_groups(told))
+    first = _Writer(target)
+    lengths = [len(first.sentence(group, named=False)) for group in groups]
+    starts = _starts([group[0].phase for group in groups], lengths)
     writer = _Writer(target)
-    paragraphs: list[list[str]] = []
-    phase = None
-    for group in _groups(told):
-        if group[0].phase != phase or not paragraphs:
-            paragraphs.append([])
-            phase = group[0].phase
-        paragraphs[-1].append(writer.sentence(group))
-    texts = _balanced([" ".join(p) for p in paragraphs])
-    return "\n\n".join(texts)
+    text = ""
+    for index, group in enumerate(groups):
+        gap = "" if index == 0 else "\n\n" if index in starts else " "
+        text += gap + writer.sentence(group, named=index in starts)
+    return text
 
 
-def _balanced(texts: list[str]) -> list[str]:
-    """Join short paragraphs with the one before; a short text is one paragraph."""
-    if sum(map(len, texts)) <= _PARAGRAPHS:
-        return [" ".join(texts)] if texts else []
-    found: list[str] = []
-    for text in texts:
-        if found and (len(found[-1]) < 350 or len(text) < 150):
-            found[-1] += f" {text}"
+def _starts(phases: Sequence[int], lengths: Sequence[int]) -> set[int]:
+    """Return the sentences that begin a paragraph: at a new phase, unless one would be short."""
+    if sum(lengths) <= _PARAGRAPHS:
+        return {0}
+    starts = [i for i, phase in enumerate(phases) if i == 0 or phase != phases[i - 1]]
+    sizes = [sum(lengths[a:b]) for a, b in zip(starts, [*starts[1:], len(lengths)], strict=True)]
+    kept, size = {0}, sizes[0]
+    for start, more in zip(starts[1:], sizes[1:], strict=True):
+        if size >= 350 and more >= 150:
+            kept.add(start)
+            size = more
         else:
-            found.append(text)
-    return found
+            size += more
+    return kept
 
 
 def _groups(told: Sequence[Clause]) -> Iterator[list[Clause]]:
@@ -157,19 +161,7 @@ def _merged(told: Sequence[Clause]) -> Iterator[Clause]:
             and count < 3
         )
         if same and pending is not None:
-            preposition = clause.rest.split(" ", 1)[0]
-            rest = clause.rest
-            if pending.rest.startswith(f"{preposition} "):
-                rest = rest.removeprefix(f"{preposition} ")
-            pending = Clause(
-                subject=pending.subject,
-                verb=pending.verb,
-                rest=f"{pending.rest}, then {'' if rest != clause.rest else ''}{preposition} {rest}"
-                if rest != clause.rest
-                else f"{pending.rest}, then {rest}",
-                phase=pending.phase,
-                kind=pending.kind,
-            )
+            pending = replace(pending, rest=f"{pending.rest}, then {clause.rest}")
             count += 1
             continue
         if pending is not None:
@@ -188,19 +180,19 @@ class _Writer:
         self._count = 0
         self._rinse = ""
 
-    def sentence(self, group: Sequence[Clause]) -> str:
+    def sentence(self, group: Sequence[Clause], *, named: bool) -> str:
         """Return the sentence of a group of clauses."""
-        first = group[0]
+        leading = group[0]
         words = [self._words(c) for c in group if not c.sentence]
-        if first.sentence:
-            opening = first.sentence
-            self._subject = first.subject
+        if leading.sentence:
+            opening = leading.sentence
+            self._subject = leading.subject
             if not words:
                 return f"{opening}."
             return f"{_after(opening, words)}."
-        return f"{self._opening(first.subject)} {_listed(words)}."
+        return f"{self._opening(leading.subject, named=named)} {_listed(words)}."
 
-    def _opening(self, subject: str) -> str:
+    def _opening(self, subject: str, *, named: bool) -> str:
         self._count += 1
         if subject != self._subject:
             known = bool(self._subject)
@@ -209,7 +201,8 @@ class _Writer:
             if self._target and not known:
                 name = f"{name} ({self._target})"
             return f"{name} were"
-        return ("They were then", "Next, they were", f"The {subject} were then")[self._count % 3]
+        openings = ("They were then", "Next, they were", f"The {subject} were then")
+        return openings[2 if named else self._count % 3]
 
     def _words(self, clause: Clause) -> str:
         if clause.kind != "Rinsing":
@@ -258,7 +251,7 @@ def _summary(protocol: Mapping[str, Any], names: Namer, most: int) -> str:
     for step in protocol.get("steps") or ():
         kind = str(step.get("type"))
         if kind == "HighPressureFreezing":
-            entry = ("high-pressure frozen", [], "")
+            entry: tuple[str, list[str], str] = ("high-pressure frozen", [], "")
         elif kind == "PlungeFreezing":
             entry = ("plunge-frozen", [], "")
         elif kind == "CriticalPointDrying":
@@ -276,6 +269,10 @@ def _summary(protocol: Mapping[str, Any], names: Namer, most: int) -> str:
                 entry = (_SUMMARY[kind].rsplit(" ", 1)[0], [], "")
         else:
             continue
+        if parts and parts[-1][0] == entry[0].split(" with")[0] + " with" and not entry[1]:
+            continue
+        if parts and f"{parts[-1][0]} with" == entry[0]:
+            parts.pop()
         if parts and parts[-1][0] == entry[0]:
             parts[-1][1].extend(n for n in entry[1] if n not in parts[-1][1])
         else:
@@ -299,10 +296,15 @@ def _substances(step: Mapping[str, Any], names: Namer) -> list[str]:
     for use in uses:
         name = names.material(use)
         role = use.get("reagent_role") or ground(name).role
+        if role == "cryogen":
+            continue
         carrier = role in ("buffer", "solvent") or (role == "additive" and use.get("concentration"))
         where = solvents if carrier else found
         if name and name not in where:
             where.append(name)
     if step.get("type") == "Dehydration":
         return [*found, *solvents]
-    return found or ([] if step.get("type") != "FreezeSubstitution" else solvents)
+    if step.get("type") == "FreezeSubstitution" and solvents:
+        medium = joined(s for s in solvents if ground(s).canonical != "water")
+        return [f"{joined(found)} in {medium}" if found else medium]
+    return found

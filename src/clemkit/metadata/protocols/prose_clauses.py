@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from clemkit.metadata.protocols.grounding import ground
+from clemkit.metadata.protocols.prose_series import from_to, programme, series
 from clemkit.metadata.protocols.prose_words import (
     Namer,
     duration,
     in_plural,
     joined,
+    noted,
     number_of_times,
     quantity,
+    spaced,
     temperature,
     with_article,
+    worded,
 )
 
 __all__ = ["Clause", "clauses"]
@@ -37,7 +41,7 @@ class Clause:
     rest : str
         Materials, time, temperature.
     phase : int
-        Part of the preparation; None-like 0 for steps that belong to any part, such as rinses.
+        Part of the preparation; that of the step before for what belongs to any part, like rinses.
     sentence : str
         A sentence of its own, in place of subject and verb.
     """
@@ -88,6 +92,13 @@ _VERBS = {
     "FiducialApplication": ("marked", "with"),
     "Storage": ("stored", "in"),
 }
+_LEADING = re.compile(
+    r"^(?:(?:glued|mounted|attached|placed|put|picked up|collected)\s+)?"
+    r"(?:(?:on|onto|to|with|in)\s+)?"
+)
+_WARMED = ("FreezeSubstitution", "UvPolymerization", "OvenCuring")
+_DARK = ("dark", "dunkel", "im dunkeln", "darkness", "the dark", "protected from light")
+_GELS = ("agarose", "agar", "gelatin", "bovine serum albumin")
 _MORDANTS = ("thiocarbohydrazide", "tannic acid", "pyrogallol", "gallic acid")
 
 
@@ -132,17 +143,19 @@ def _general(step: Step, kind: str, names: Namer) -> _Words | None:
     verb, preposition = _VERBS.get(kind, ("treated", "with"))
     if kind == "EnBlocStaining" and uses and all(_is_mordant(u) for u in uses[:1]):
         verb = "treated"
+    if kind == "OtherStep" and uses and _canonical(uses[0]) in _GELS:
+        verb, preposition = "enclosed", "in"
     if kind == "Perfusion" and (route := step.get("perfusion_route")):
         verb = f"{verb} transcardially" if "cardi" in str(route).lower() else f"{verb} ({route})"
     mixture = names.mixture(uses, step.get("step_ph")) if uses else ""
-    if uses and _all_carriers(mixture):
+    if uses and kind != "Perfusion" and _all_carriers(mixture):
         preposition = "in"
     if kind not in _VERBS and not mixture:
         return _told(step)
     if kind == "Storage" and not mixture:
         preposition = ""
     rest = [f"{preposition} {mixture}" if mixture else "", *_place(step, kind)]
-    return verb, _sentence_part([*rest, *_conditions(step), _settings(step, names)]), ""
+    return verb, spaced([*rest, *_conditions(step), _settings(step, names)]), ""
 
 
 def _rinsing(step: Step, kind: str, names: Namer) -> _Words | None:
@@ -158,61 +171,50 @@ def _rinsing(step: Step, kind: str, names: Namer) -> _Words | None:
         *_surroundings(step),
         _settings(step, names),
     ]
-    return "rinsed", _sentence_part(parts), ""
+    return "rinsed", spaced(parts), ""
 
 
 def _freezing(step: Step, kind: str, names: Namer) -> _Words | None:
-    pressure = quantity(step.get("pressure"))
     bore = joined(
         [
-            f"{quantity(step.get('carrier_bore_diameter'))} diameter" if step.get("carrier_bore_diameter") else "",
-            f"{quantity(step.get('carrier_bore_depth'))} depth" if step.get("carrier_bore_depth") else "",
+            worded(quantity(step.get("carrier_bore_diameter")), after=" diameter"),
+            worded(quantity(step.get("carrier_bore_depth")), after=" depth"),
         ]
-    )  # fmt: skip
-    filled = (
-        names.use(step["filler"])
-        if step.get("filler")
-        else names.mixture(step.get("materials") or [])
     )
-    coated = names.use(step["carrier_coating"]) if step.get("carrier_coating") else ""
-    carrier = " and ".join(
-        p
-        for p in (
-            f"filled with {filled}" if filled else "",
-            f"coated with {coated}" if coated else "",
-        )
-        if p
-    )
-    inside = " ".join(p for p in (f"of {bore}" if bore else "", carrier) if p)
-    parts = [f"at {pressure}" if pressure else "", f"in carriers {inside}" if inside else ""]
-    return "high-pressure frozen", _sentence_part([*parts, _settings(step, names)]), ""
+    filler = [step["filler"]] if step.get("filler") else step.get("materials") or []
+    coating = [step["carrier_coating"]] if step.get("carrier_coating") else []
+    carrier = [
+        worded(names.mixture(filler), "filled with "),
+        worded(names.mixture(coating), "coated with "),
+    ]
+    inside = spaced([worded(bore, "of "), joined(carrier)])
+    parts = [
+        worded(quantity(step.get("pressure")), "at "),
+        worded(inside, "in carriers "),
+        _settings(step, names),
+    ]
+    return "high-pressure frozen", spaced(parts), ""
 
 
 def _plunging(step: Step, kind: str, names: Namer) -> _Words | None:
     cryogen = names.mixture(step.get("cryogens") or step.get("materials") or [])
-    cold = temperature(step.get("cryogen_temperature")) or temperature(step.get("temperature"))
-    chamber = joined(
-        [
-            quantity(step.get("chamber_temperature")),
-            f"{quantity(step.get('chamber_humidity'))} humidity"
-            if step.get("chamber_humidity")
-            else "",
-        ]
-    )
-    blot = duration(step.get("blot_duration"))
-    details = "; ".join(
-        p
-        for p in (
-            f"chamber at {chamber}" if chamber else "",
-            " ".join(p for p in ("blotted", str(step.get("blot_type") or ""), blot) if p)
-            if blot or step.get("blot_type")
-            else "",
-            names.instruments(step.get("equipment") or ()),
-        )
-        if p
-    )
-    parts = [f"in {cryogen}" if cryogen else "", cold, f"({details})" if details else ""]
-    return "plunge-frozen", _sentence_part(parts), ""
+    chamber = [
+        quantity(step.get("chamber_temperature")),
+        worded(quantity(step.get("chamber_humidity")), after=" humidity"),
+    ]
+    blot = spaced([str(step.get("blot_type") or ""), duration(step.get("blot_duration"))])
+    parts = [
+        worded(cryogen, "in "),
+        temperature(step.get("cryogen_temperature")) or temperature(step.get("temperature")),
+        noted(
+            [
+                worded(joined(chamber), "chamber at "),
+                worded(blot, "blotted "),
+                names.instruments(names.without_general(step.get("equipment") or ())),
+            ]
+        ),
+    ]
+    return "plunge-frozen", spaced(parts), ""
 
 
 def _ladder(step: Step, kind: str, names: Namer) -> _Words | None:
@@ -221,6 +223,7 @@ def _ladder(step: Step, kind: str, names: Namer) -> _Words | None:
         {"material": step["resin"]} if step.get("resin") else None
     )
     outgoing = step.get("from_material")
+    in_order: list[Mapping[str, Any]]
     if incoming is None and uses:
         solvents = [u for u in uses if _role_of(u, names) == "solvent"]
         resins = [u for u in uses if _role_of(u, names) == "resin"]
@@ -228,8 +231,10 @@ def _ladder(step: Step, kind: str, names: Namer) -> _Words | None:
         outgoing = outgoing or next((u for u in solvents if u is not incoming), None)
         in_order = [u for u in uses if u is incoming or u is outgoing]
     else:
-        in_order = [u for u in (incoming, outgoing) if u]
+        in_order = [u for u in (incoming, outgoing) if u is not None]
     what = names.material(incoming) if incoming else ""
+    if kind == "Infiltration":
+        names.last_resin = what.split(" (")[0]
     verb, preposition = ("infiltrated", "with") if kind == "Infiltration" else ("dehydrated", "in")
     stages = list(step.get("ladder") or ())
     if not stages:
@@ -237,87 +242,13 @@ def _ladder(step: Step, kind: str, names: Namer) -> _Words | None:
         repeats = int(step.get("repeats") or 1)
         times = number_of_times(repeats) if repeats > 1 else ""
         parts = [f"{preposition} {words}" if words else "", times, *_conditions(step, repeats > 1)]
-        return verb, _sentence_part([*parts, _settings(step, names)]), ""
+        return verb, spaced([*parts, _settings(step, names)]), ""
     pair = joined(names.material(u) for u in in_order)
     mixed = f"mixtures of {pair}" if len(in_order) > 1 else f"mixtures with {what}"
-    series = joined(_series(stages, what, mixed, preposition))
-    rest = [series, *_conditions({k: v for k, v in step.items() if k != "repeats"})]
-    return verb, _sentence_part([*rest, _settings(step, names)]), ""
-
-
-def _series(stages: Sequence[Step], what: str, mixed: str, preposition: str) -> Iterator[str]:
-    """Yield runs of a ladder: stages by concentration, by mixing ratio, and the rest."""
-    runs: list[tuple[str, list[Step]]] = []
-    for stage in stages:
-        form = (
-            "ratio"
-            if stage.get("stage_ratio")
-            else "part"
-            if stage.get("stage_concentration")
-            else "pure"
-        )
-        if runs and runs[-1][0] == form:
-            runs[-1][1].append(stage)
-        else:
-            runs.append((form, [stage]))
-    for form, run in runs:
-        if form == "ratio":
-            ratios = joined(str(s["stage_ratio"]) for s in run)
-            times = _common(run)
-            if times is None:
-                ratios = joined(f"{s['stage_ratio']} {_stage_time(s)}".strip() for s in run)
-            yield f"{preposition} {mixed} ({ratios}{f'; {times}' if times else ''})"
-        elif form == "pure":
-            each = joined(_stage_time(s) for s in run)
-            yield f"{preposition} pure {what or 'resin'} {each}".strip()
-        else:
-            yield _concentrations(run, what, preposition)
-
-
-def _concentrations(run: Sequence[Step], what: str, preposition: str) -> str:
-    units = {s["stage_concentration"].get("unit") for s in run}
-    values = [quantity(s["stage_concentration"]) for s in run]
-    times = _common(run)
-    if times is None:
-        return f"{preposition} " + joined(
-            f"{v} {what if i == 0 else ''}".strip() + f" {_stage_time(s)}"
-            for i, (v, s) in enumerate(zip(values, run, strict=True))
-        )
-    if len(units) == 1 and len(values) > 1:  # the unit is written once
-        unit = re.sub(r"^[0-9.,–−±  ]+", "", values[-1])
-        values = [v.removesuffix(unit).rstrip("\u00a0 ") for v in values[:-1]] + [values[-1]]
-    text = f"{preposition} {joined(values)} {what}".rstrip()
-    return f"{text} ({times})" if times else text
-
-
-def _common(run: Sequence[Step]) -> str | None:
-    """Return the time that all stages share, with exceptions in number; None when they differ."""
-    shown = {(duration(s.get("duration")), temperature(s.get("temperature"))) for s in run}
-    if len(shown) > 1:
-        return None
-    time, heat = next(iter(shown))
-    several = [s for s in run if int(s.get("repeats") or 1) > 1]
-    each = " each" if time.startswith("for ") and (len(run) > 1 or several) else ""
-    words = " ".join(p for p in (f"{time.removeprefix('for ')}{each}" if time else "", heat) if p)
-    if not several:
-        return words
-    if len(several) == len(run) and len({s["repeats"] for s in run}) == 1:
-        return "; ".join(p for p in (number_of_times(int(run[0]["repeats"])), words) if p)
-    which = joined(
-        f"{s.get('stage_ratio') or quantity(s.get('stage_concentration'))} {number_of_times(int(s['repeats']))}"
-        for s in several
-    )
-    return "; ".join(p for p in (words, which) if p)
-
-
-def _stage_time(stage: Step) -> str:
-    repeats = int(stage.get("repeats") or 1)
-    parts = [
-        number_of_times(repeats) if repeats > 1 else "",
-        duration(stage.get("duration"), each=repeats > 1),
-        temperature(stage.get("temperature")) or _from_to(stage),
-    ]
-    return " ".join(p for p in parts if p)
+    told = {"repeats"} | ({"temperature"} if any(s.get("temperature") for s in stages) else set())
+    rest = [series(stages, what, mixed, preposition)]
+    rest += _conditions({k: v for k, v in step.items() if k not in told})
+    return verb, spaced([*rest, _settings(step, names)]), ""
 
 
 def _curing(step: Step, kind: str, names: Namer) -> _Words | None:
@@ -325,19 +256,20 @@ def _curing(step: Step, kind: str, names: Namer) -> _Words | None:
     uses = list(step.get("materials") or ())
     if not resin and uses:
         resin = names.mixture(uses)
-    verb = f"embedded in {resin} and cured" if resin else "cured"
+    known = resin.split(" (")[0] == names.last_resin
+    verb = f"embedded in {resin} and cured" if resin and not known else "cured"
     light = ""
     if kind == "UvPolymerization":
         wave = quantity(step.get("wavelength"))
         light = f"under ultraviolet light ({wave})" if wave else "under ultraviolet light"
     parts = [light, *_conditions(step), _settings(step, names)]
-    return verb, _sentence_part(parts), ""
+    return verb, spaced(parts), ""
 
 
 def _sectioning(step: Step, kind: str, names: Namer) -> _Words | None:
     thickness = quantity(step.get("target_thickness"))
-    knife = with_article(str(step.get("knife") or ""))
-    device = names.instruments(_specific(step.get("equipment") or (), names))
+    knife = _knife(step)
+    device = names.instruments(names.without_general(step.get("equipment") or ()))
     medium = str(step.get("section_medium") or "")
     parts = [
         f"Sections of {thickness} were cut" if thickness else "Sections were cut",
@@ -346,52 +278,60 @@ def _sectioning(step: Step, kind: str, names: Namer) -> _Words | None:
         temperature(step.get("temperature")),
         f"({device})" if device else "",
     ]
-    return "", "", _sentence_part(parts)
+    return "", "", spaced(parts)
 
 
 def _collecting(step: Step, kind: str, names: Namer) -> _Words | None:
     support = str(step.get("support") or "").strip()
-    support = re.sub(r"^(?:on|onto|to|with)\s+", "", support)
+    support = _LEADING.sub("", support)
     uses = list(step.get("materials") or ())
     mixture = names.mixture(uses) if uses else str(step.get("section_medium") or "")
     verb = "mounted" if kind == "Mounting" else "collected"
     parts = [f"on {in_plural(support)}" if support else "", f"with {mixture}" if mixture else ""]
-    return verb, _sentence_part([*parts, *_conditions(step), _settings(step, names)]), ""
+    return verb, spaced([*parts, *_conditions(step), _settings(step, names)]), ""
 
 
 def _coating(step: Step, kind: str, names: Namer) -> _Words | None:
     thickness = quantity(step.get("target_thickness"))
     metal = names.mixture(step.get("materials") or [])
     coat = f"{thickness} of {metal}" if thickness and metal else thickness or metal
-    return "coated", _sentence_part([f"with {coat}" if coat else "", _settings(step, names)]), ""
+    return "coated", spaced([f"with {coat}" if coat else "", _settings(step, names)]), ""
 
 
 def _trimming(step: Step, kind: str, names: Namer) -> _Words | None:
-    knife = with_article(str(step.get("knife") or ""))
-    return "trimmed", _sentence_part([f"with {knife}" if knife else "", _settings(step, names)]), ""
+    knife = _knife(step)
+    return "trimmed", spaced([f"with {knife}" if knife else "", _settings(step, names)]), ""
+
+
+def _knife(step: Step) -> str:
+    knife = str(step.get("knife") or "")
+    if knife and not re.search(
+        r"knife|knives|blade|razor|(?:micro|vibra)tome|saw|laser|messer", knife.lower()
+    ):
+        knife += " knife"
+    return with_article(knife)
 
 
 def _milling(step: Step, kind: str, names: Namer) -> _Words | None:
-    thickness = quantity(step.get("target_thickness"))
-    ions = str(step.get("ion_species") or "")
-    angle = quantity(step.get("milling_angle"))
-    current = quantity(step.get("beam_current"))
-    device = names.instruments(step.get("equipment") or ())
-    details = "; ".join(
-        p for p in (current, f"{angle} to the surface" if angle else "", device) if p
-    )
-    parts = [
-        f"Lamellae of {thickness} were milled" if thickness else "Lamellae were milled",
-        f"with {ions} ions" if ions else "with a focused ion beam",
-        f"({details})" if details else "",
+    details = [
+        quantity(step.get("beam_current")),
+        worded(quantity(step.get("milling_angle")), after=" to the surface"),
+        names.instruments(step.get("equipment") or ()),
     ]
-    return "", "", _sentence_part(parts)
+    parts = [
+        "Lamellae",
+        worded(quantity(step.get("target_thickness")), "of "),
+        "were milled",
+        f"with {step['ion_species']} ions" if step.get("ion_species") else "with an ion beam",
+        noted(details),
+    ]
+    return "", "", spaced(parts)
 
 
 def _dissecting(step: Step, kind: str, names: Namer) -> _Words | None:
     uses = names.mixture(step.get("materials") or [])
     parts = [f"in {uses}" if uses else "", *_conditions(step), _settings(step, names)]
-    return "dissected", _sentence_part(parts), ""
+    return "dissected", spaced(parts), ""
 
 
 _BUILDERS: Mapping[str, Callable[[Step, str, Namer], _Words | None]] = {
@@ -424,9 +364,9 @@ def _conditions(step: Step, each: bool = False) -> Iterator[str]:
         yield number_of_times(repeats)
         each = True
     yield duration(step.get("duration") or step.get("storage_period"), each)
-    yield temperature(step.get("temperature")) or _from_to(step)
-    if programme := list(step.get("temperature_program") or ()):
-        yield f"({joined(_programme(s) for s in programme)})"
+    yield temperature(step.get("temperature")) or from_to(step)
+    if stages := list(step.get("temperature_program") or ()):
+        yield programme(stages, warming=step.get("type") in _WARMED)
     yield from _surroundings(step)
 
 
@@ -435,66 +375,53 @@ def _surroundings(step: Step) -> Iterator[str]:
         yield "under vacuum"
     for key in ("light_conditions", "agitation"):
         if words := str(step.get(key) or ""):
+            if words.lower() in _DARK:
+                words = "in the dark"
+            on_device = re.match(r"on\b", words) is None
+            if on_device and words.lower().split()[-1] in (
+                "rotator",
+                "shaker",
+                "rocker",
+                "mixer",
+                "wheel",
+            ):
+                words = f"on {with_article(words)}"
             leads = re.match(r"(?:in|on|under|with|at|by|while)\b", words, re.IGNORECASE)
             yield words if leads else f"with {words}" if key == "agitation" else f"({words})"
-
-
-def _from_to(stage: Step) -> str:
-    start, end = (quantity(stage.get(k)) for k in ("start_temperature", "end_temperature"))
-    if start and end and start != end:
-        return f"from {start} to {end}"
-    return f"at {start or end}" if start or end else ""
-
-
-def _programme(stage: Step) -> str:
-    rate = quantity(stage.get("ramp_rate"))
-    parts = [
-        _from_to(stage).removeprefix("at "),
-        f"at {rate}" if rate else "",
-        duration(stage.get("duration")),
-    ]
-    return " ".join(p for p in parts if p) or str(stage.get("verbatim") or "")
 
 
 def _place(step: Step, kind: str) -> Iterator[str]:
     container = str(step.get("container") or "")
     if container:
-        yield f"({with_article(container)})"
+        yield f"(in {with_article(container)})"
 
 
 def _settings(step: Step, names: Namer) -> str:
     """Return settings and instruments in parentheses."""
     wave = step.get("microwave") or {}
-    cycles = wave.get("microwave_cycles")
-    on, off = (quantity(wave.get(k)) for k in ("microwave_on_time", "microwave_off_time"))
-    parts = [
-        ", ".join(
-            p
-            for p in (
-                f"microwave at {quantity(wave['microwave_power'])}" if wave.get("microwave_power") else "",
-                f"{on} on" if on else "",
-                f"{off} off" if off else "",
-                f"{cycles}\u00a0cycles" if cycles else "",
-            )
-            if p
-        ),
-        f"at {quantity(step.get('flow_rate'))}" if step.get("flow_rate") else "",
-        quantity(step.get("perfused_volume")),
-        quantity(step.get("wattage")),
-        names.instruments(_specific(step.get("equipment") or (), names)),
-    ]  # fmt: skip
-    inside = "; ".join(p for p in parts if p)
-    return f"({inside})" if inside else ""
-
-
-def _specific(ids: Sequence[Any], names: Namer) -> Sequence[Any]:
-    """Return the instruments without those that only say of which kind another one is."""
-    return names.without_general(ids)
+    microwave = [
+        worded(quantity(wave.get("microwave_power")), "microwave at "),
+        worded(quantity(wave.get("microwave_on_time")), after=" on"),
+        worded(quantity(wave.get("microwave_off_time")), after=" off"),
+        worded(str(wave.get("microwave_cycles") or ""), after="\u00a0cycles"),
+    ]
+    return noted(
+        [
+            ", ".join(p for p in microwave if p),
+            worded(quantity(step.get("flow_rate")), "at "),
+            quantity(step.get("perfused_volume")),
+            quantity(step.get("wattage")),
+            names.instruments(names.without_general(step.get("equipment") or ())),
+        ]
+    )
 
 
 def _is_mordant(use: Mapping[str, Any]) -> bool:
-    name = str(use.get("material_name") or use.get("material") or "")
-    return ground(name).canonical in _MORDANTS
+    return _canonical(use) in _MORDANTS
+
+
+def _canonical(use: Mapping[str, Any]) -> str:
+    return ground(str(use.get("material_name") or use.get("material") or "")).canonical
 
 
 def _role_of(use: Mapping[str, Any], names: Namer) -> str | None:
@@ -506,7 +433,3 @@ def _all_carriers(mixture: str) -> bool:
     """Whether the mixture is a buffer or medium only, in which things are done."""
     plain = mixture.split(" (")[0]
     return ground(re.sub(r"^[0-9.,–]+\s?(?:mM|M|%)\s", "", plain)).role in ("buffer", "solvent")
-
-
-def _sentence_part(parts: Sequence[str]) -> str:
-    return " ".join(p for p in parts if p)

@@ -7,16 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clemkit.metadata.protocols.grounding import ground
+from clemkit.metadata.protocols.lexicon import form_table
 from clemkit.metadata.protocols.step_words import quantity_words
 
 __all__ = [
+    "NBSP",
     "Namer",
     "duration",
+    "in_plural",
     "joined",
+    "noted",
     "number_of_times",
     "quantity",
+    "shown_name",
+    "spaced",
     "temperature",
     "with_article",
+    "worded",
 ]
 
 NBSP = "\u00a0"
@@ -66,7 +73,7 @@ def duration(value: Mapping[str, Any] | None, each: bool = False) -> str:
         return "overnight"
     if value.get("is_interpretation") and _WEEKEND.search(verbatim):
         return "over a weekend"
-    words = _bounded(value, quantity(value))
+    words = _bounded(quantity(value))
     return f"for {words}{' each' if each else ''}" if words else ""
 
 
@@ -79,14 +86,27 @@ def temperature(value: Mapping[str, Any] | None) -> str:
         return "at room temperature"
     if value.get("is_interpretation") and _ICE.search(verbatim):
         return "on ice"
-    words = _bounded(value, quantity(value))
+    words = _bounded(quantity(value))
     return f"at {words}" if words else ""
 
 
-def _bounded(value: Mapping[str, Any], words: str) -> str:
-    return words.replace("≥ ", "at least ").replace("≥", "at least").replace("≤ ", "up to ").replace(
-        f"≥{NBSP}", "at least "
-    ).replace(f"≤{NBSP}", "up to ")  # fmt: skip
+def _bounded(words: str) -> str:
+    return re.sub(r"≤[ \u00a0]?", "up to ", re.sub(r"≥[ \u00a0]?", "at least ", words))
+
+
+def worded(value: str, before: str = "", after: str = "") -> str:
+    """Return *value* between *before* and *after*; nothing for nothing."""
+    return f"{before}{value}{after}" if value else ""
+
+
+def spaced(parts: Iterable[str]) -> str:
+    """Return *parts* with spaces between them; neighbours in parentheses share one pair."""
+    return " ".join(p for p in parts if p).replace(") (", "; ")
+
+
+def noted(parts: Iterable[str]) -> str:
+    """Return *parts* in parentheses, separated by semicolons; nothing for nothing."""
+    return worded("; ".join(p for p in parts if p), "(", ")")
 
 
 _COUNTABLE = {
@@ -113,23 +133,34 @@ def in_plural(words: str) -> str:
     return f"{words}s" if last in _COUNTABLE and last != "knife" and not starts else words
 
 
+_PLAIN = ("oven", "microwave_processor")  # the step itself says so
+_IMAGES = re.compile(r"_microscope|ct_scanner|block_face")
+
+
 class Namer:
     """Names of materials and instruments of one description, as prose shows them.
 
-    A solution is explained and a vendor named where it occurs first.
+    A solution is explained and a vendor named where it occurs first. Without *explain*, names are
+    as written; without *details*, neither vendors nor instruments are named.
     """
 
-    def __init__(self, context: Mapping[str, Any], *, details: bool = True) -> None:
+    def __init__(
+        self, context: Mapping[str, Any], *, details: bool = True, explain: bool = True
+    ) -> None:
         self._materials = {m["id"]: m for m in context.get("reagents") or () if "id" in m}
         self._instruments = {i["id"]: i for i in context.get("instruments") or () if "id" in i}
         self._details = details
+        self._explain = details and explain
+        self._prose = explain
         self._told: set[str] = set()
+        self.last_resin = ""
 
     def material(self, use: Mapping[str, Any], key: str = "material") -> str:
         """Return the name of what *use* refers to; with vendor and components the first time."""
         entry = self.entry(use, key)
-        name = shown_name(str(use.get(f"{key}_name") or entry.get("name") or use.get(key) or ""))
-        if not entry or not self._details or entry["id"] in self._told:
+        name = str(use.get(f"{key}_name") or entry.get("name") or use.get(key) or "")
+        name = shown_name(name) if self._prose else name
+        if not entry or not self._explain or entry["id"] in self._told:
             return name
         self._told.add(entry["id"])
         inside = self._components(entry)
@@ -162,7 +193,9 @@ class Namer:
         return [
             i
             for i, k in zip(ids, known, strict=True)
-            if k.get("model_name") or k.get("instrument_kind") not in made
+            if (k.get("model_name") or k.get("instrument_kind") not in made)
+            and not _IMAGES.search(str(k.get("instrument_kind") or ""))
+            and (k.get("model_name") or k.get("instrument_kind") not in _PLAIN)
         ]
 
     def _instrument(self, entry: Mapping[str, Any]) -> str:
@@ -187,16 +220,21 @@ class Namer:
 
     def mixture(self, uses: Sequence[Mapping[str, Any]], ph: float | None = None) -> str:
         """Return materials with their concentrations: what acts, then what it is in."""
-        acting, carriers, additives = [], [], []
+        places: dict[str, list[Mapping[str, Any]]] = {}
         for use in uses:
-            place = _place(use, self.entry(use))
-            {"acting": acting, "carrier": carriers, "additive": additives}[place].append(use)
+            places.setdefault(_place(use, self.entry(use)), []).append(use)
+        acting, carriers, additives, cold = (
+            places.get(p, []) for p in ("acting", "carrier", "additive", "cryogen")
+        )
+        if not acting and not carriers:
+            acting, cold = cold, []
         if not acting:
             acting, carriers = carriers, []
         if not acting:
             acting, additives = additives, []
         if not carriers and additives:
             acting, additives = [*acting, *additives], []
+        named, acting = self._named_first(acting)
         solvents = [self._solvent(u) for u in acting]
         common = solvents[0] if len(set(solvents)) == 1 else ""
         words = joined(
@@ -208,13 +246,32 @@ class Namer:
             behind.append(f"in {joined(self.use(u, buffer=True) for u in carriers)}")
         if additives:
             behind.append(f"with {joined(self.use(u) for u in additives)}")
+        if cold:
+            behind.append(f"under {joined(self.use(u) for u in cold)}")
         text = " ".join([words, *behind])
+        if named:
+            inside = text if ph is None else f"{text}; pH{NBSP}{ph:.12g}"
+            return f"{named} ({inside})"
         if ph is None:
             return text
         acidity = f"(pH{NBSP}{ph:.12g})"
-        if additives:  # the pH is that of the buffer
+        if additives and not cold:  # the pH is that of the buffer
             return f"{' '.join([words, *behind[:-1]])} {acidity} {behind[-1]}"
         return f"{text} {acidity}"
+
+    def _named_first(
+        self, acting: Sequence[Mapping[str, Any]]
+    ) -> tuple[str, list[Mapping[str, Any]]]:
+        """Return a named solution whose components follow it, and those components."""
+        if len(acting) < 2 or (_quantified(acting[0]) and not _quantified(acting[1])):
+            return "", list(acting)
+        names = [
+            ground(str(u.get("material_name") or self.entry(u).get("name") or "")) for u in acting
+        ]
+        parts = {c.name for c in names[0].components if c.role not in ("buffer", "solvent")}
+        if names[0].kind == "solution" and parts & {n.canonical for n in names[1:]}:
+            return self.use(acting[0]), list(acting[1:])
+        return "", list(acting)
 
     def _solvent(self, use: Mapping[str, Any]) -> str:
         if not (use.get("solvent") or use.get("solvent_name")):
@@ -222,13 +279,11 @@ class Namer:
         return self.material({k: v for k, v in use.items() if k.startswith("solvent")}, "solvent")
 
     def use(self, use: Mapping[str, Any], buffer: bool = False) -> str:
-        """Return one use of a material, such as ``2.5 % glutaraldehyde`` or ``anti-GFP (1:200)``."""
+        """Return one use of a material: ``2.5 % glutaraldehyde``, ``anti-GFP (1:200)``."""
         name = self.material(use)
         entry = self.entry(use)
         if (buffer or entry.get("type") == "Reagent" or not entry) and _is_buffer_salt(use, name):
             name = f"{name} buffer"
-        if name.startswith("~"):
-            name = name[1:]
         head = quantity(use.get("concentration"))
         amount = quantity(use.get("amount"))
         if not head and amount:
@@ -242,6 +297,10 @@ class Namer:
         return f"{words} ({', '.join(tail)})" if tail else words
 
 
+def _quantified(use: Mapping[str, Any]) -> bool:
+    return bool(use.get("concentration") or use.get("amount"))
+
+
 def _assumed(component: Mapping[str, Any]) -> bool:
     """Whether a component's quantity is the lexicon's, not the source's."""
     found = [component.get(k) for k in ("concentration", "amount")]
@@ -249,22 +308,23 @@ def _assumed(component: Mapping[str, Any]) -> bool:
 
 
 def shown_name(name: str) -> str:
-    """Return *name* for running text: abbreviations of substances written out, no capitals of a form."""
+    """Return *name* for running text: abbreviations written out, no capitals of a form."""
     found = ground(name)
     if not found.is_known or found.kind in ("product", "antibody", "fluorophore", "tag"):
         return name
     if found.canonical == "water":
-        return name.lower() if re.search(r"[a-z]{4}", name) else "water"
+        return name.lower() if "water" in name.lower() else "water"
+    one_word = " " not in name and name.lower() not in _OWN_MEANING
     if name.lower() == found.canonical.lower() or not re.search(r"[a-z]{4}", name):
         return found.canonical
-    capital = name[:1].isupper() and not found.canonical[:1].isupper()
-    return (
-        name.lower()
-        if capital and name.istitle()
-        else name[:1].lower() + name[1:]
-        if capital
-        else name
-    )
+    if one_word and found.kind in ("reagent", "gas"):
+        return found.canonical
+    forms = form_table("material").named(name)
+    lower = bool(forms) and forms[0].text[:1].islower()
+    return name[:1].lower() + name[1:] if lower and name[:1].isupper() else name
+
+
+_OWN_MEANING = ("formalin", "bleach")  # say more than the substance
 
 
 def _role(use: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
@@ -275,11 +335,15 @@ def _role(use: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
 
 def _place(use: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
     role = _role(use, entry)
+    if role is None and str(use.get("material_name") or "").lower().endswith("buffer"):
+        role = "buffer"
     unit = (use.get("concentration") or {}).get("unit", "")
     if role == "solvent" and 0 < (use.get("concentration") or {}).get("value", 0) <= 10:
         return "additive"  # some water in acetone
     if role in ("buffer", "solvent"):
         return "carrier"
+    if role == "cryogen":
+        return "cryogen"
     if role == "additive" and unit in ("mM", "uM"):
         return "additive"
     return "acting"
