@@ -313,6 +313,37 @@ ODD_BUT_RIGHT = {
     "a stain of saturated strength": [
         step("PostStaining", "saturated uranyl acetate", duration="5 min")
     ],
+    "absolute ethanol has no number": [
+        like(ETHANOL, ladder=ladder(50, 95), description="then absolute ethanol"),
+        ACETONE,
+        like(EPON, materials=EPON["materials"][:1]),
+        CURE,
+    ],
+    "propylene oxide goes with ethanol": [
+        ETHANOL,
+        step("Infiltration", "Epon", "propylene oxide", ladder=ladder(50, 100)),
+        CURE,
+    ],
+    "stages that hold": [
+        like(
+            SUBSTITUTE,
+            temperature_program=[
+                PROGRAM[0],
+                {"start_temperature": "-20 °C", "end_temperature": "-20 °C", "duration": "9 h"},
+            ],
+        )
+    ],
+    "words of a text that only mention it": [
+        {"type": "FreezeSubstitution", "spans": [{"span_start": 0, "span_end": 9}]}
+    ],
+    "fixation that goes on after a cut": [
+        step("ChemicalFixation", "2 % | PFA"),
+        step("Dissection"),
+        step("ChemicalFixation", duration="2 h"),
+    ],
+    "a mixture named beside its parts": [
+        step("PostFixation", "reduced osmium", "2 % | OsO4", duration="1 h")
+    ],
     "lead is not phosphate buffer": [step("PostStaining", "Pb citrate", duration="3 min")],
     "no uranyl in it": [step("PostStaining", "PBS", "UranyLess", duration="2 min")],
     "osmium that is rinsed away": [step("Rinsing", "osmium tetroxide")],

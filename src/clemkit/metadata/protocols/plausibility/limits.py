@@ -123,7 +123,9 @@ def substitution_program(preparation: Preparation) -> Iterator[Problem]:
             start = celsius(stage.get("start_temperature"))
             end = celsius(stage.get("end_temperature")) or start
             place = (*step.location, "temperature_program", number)
-            if start and ends and (start[1] < ends[0] - 0.5 or start[0] > ends[1] + 0.5):
+            # a stage that only holds says nothing of the way to it
+            moves = start != end
+            if start and ends and moves and (start[1] < ends[0] - 0.5 or start[0] > ends[1] + 0.5):
                 yield warning(
                     place,
                     "L6-temperature-program",

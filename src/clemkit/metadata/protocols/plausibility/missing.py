@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from clemkit.errors import Problem
-from clemkit.metadata.protocols.plausibility.preparation import CURING, Preparation, warning
+from clemkit.metadata.protocols.plausibility.preparation import (
+    CURING,
+    Preparation,
+    Step,
+    Use,
+    warning,
+)
 from clemkit.metadata.protocols.plausibility.substances import FIXATIVES
 
 __all__ = ["RULES"]
@@ -24,7 +30,7 @@ _LIGHT = ("light", "illuminat", "photo", "irradiat", "laser", "lamp", "excit")
 def temperature(preparation: Preparation) -> Iterator[Problem]:
     """Expect the temperature of curing and of substitution."""
     for step in preparation.of_kind("FreezeSubstitution", *CURING):
-        if step.temperature is None:
+        if step.temperature is None and step.says_anything:
             yield warning(
                 step.location,
                 "L6-no-temperature",
@@ -36,16 +42,23 @@ def temperature(preparation: Preparation) -> Iterator[Problem]:
 def duration(preparation: Preparation) -> Iterator[Problem]:
     """Expect the time of a reaction."""
     for step in preparation.of_kind(*_TIMED):
-        following = preparation.after(step)
-        # the same solution goes on in the next step, which has the time
-        goes_on = bool(following) and following[0].kind == step.kind and following[0].has_time
-        if not step.has_time and not goes_on:
+        if not step.has_time and step.says_anything and not _goes_on(preparation, step):
             yield warning(
                 step.location,
                 "L6-no-duration",
                 f"expected a duration for {step.kind}; found none",
                 "add it",
             )
+
+
+def _goes_on(preparation: Preparation, step: Step) -> bool:
+    """Return whether the same treatment goes on and has its time there."""
+    for later in preparation.after(step):
+        if later.kind == step.kind:
+            return later.has_time
+        if later.kind in ("Rinsing", "Dehydration", "Infiltration", *_TIMED):
+            return False
+    return False
 
 
 def concentration(preparation: Preparation) -> Iterator[Problem]:
@@ -58,7 +71,7 @@ def concentration(preparation: Preparation) -> Iterator[Problem]:
                 continue
             if not use.substances & _MADE_UP or any(n in use.name.lower() for n in _NAMED):
                 continue
-            if any(n in step.words for n in _NAMED) or _given_by_part(step.uses, use.location):
+            if any(n in step.words for n in _NAMED) or _given_elsewhere(step, use):
                 continue
             yield warning(
                 use.location,
@@ -68,10 +81,13 @@ def concentration(preparation: Preparation) -> Iterator[Problem]:
             )
 
 
-def _given_by_part(uses: tuple[object, ...], place: tuple[str | int, ...]) -> bool:
-    """Return whether a solution has parts with concentrations."""
-    same = [u for u in uses if getattr(u, "location", None) == place]
-    return len(same) > 1 and any(getattr(u, "concentration", None) for u in same)
+def _given_elsewhere(step: Step, use: Use) -> bool:
+    """Return whether parts of the mixture, or the same substance again, have a concentration."""
+    return any(
+        other.concentration
+        and (other.location == use.location or other.substances & use.substances)
+        for other in step.uses
+    )
 
 
 def peroxide(preparation: Preparation) -> Iterator[Problem]:

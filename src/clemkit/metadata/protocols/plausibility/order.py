@@ -211,8 +211,8 @@ def cut_before_cured(preparation: Preparation) -> Iterator[Problem]:
     """Expect curing between infiltration and cutting."""
     for step in preparation.of_kind("Sectioning", "Trimming"):
         for earlier in preparation.before(step):
-            if earlier.kind in CURING:
-                break
+            if earlier.kind in (*CURING, "Sectioning", "Trimming"):
+                break  # cured, or said at the first cut
             if earlier.kind == "Infiltration" and earlier.substances & RESINS:
                 yield warning(
                     step.location,

@@ -101,6 +101,12 @@ class Step:
         return any(thing.get("duration") for thing in things) or bool(self.data.get("microwave"))
 
     @cached_property
+    def says_anything(self) -> bool:
+        """Whether it says more than its class; words of a text may only mention a treatment."""
+        read = bool(self.data.get("spans"))
+        return not read or bool(self.uses or self.has_time or self.temperature)
+
+    @cached_property
     def ladder_percent(self) -> tuple[Interval, ...]:
         """Concentrations of its stages in per cent, where they are given."""
         found = (percent(stage.get("stage_concentration")) for stage in self.stages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
@@ -25,6 +26,7 @@ from clemkit.metadata.protocols.plausibility.substances import (
 __all__ = ["RULES"]
 
 _COLD_ACRYLICS = LOWICRYLS | {"lr gold"}
+_PURE = re.compile(r"\b(?:absolute|anhydrous|abs|pure|dry)\b")
 
 
 def _falls(stages: Sequence[Interval]) -> tuple[Interval, Interval] | None:
@@ -78,7 +80,7 @@ def ladder_ends_dry(preparation: Preparation) -> Iterator[Problem]:
         if not before or before[0].kind != "Dehydration" or not before[0].ladder_percent:
             continue
         last = before[0].ladder_percent[-1]
-        if last[1] < 99.0:
+        if last[1] < 99.0 and not _PURE.search(before[0].words):
             yield warning(
                 (*before[0].location, "ladder"),
                 "L6-ladder-ends-wet",
@@ -161,7 +163,8 @@ def same_solvent(preparation: Preparation) -> Iterator[Problem]:
             inside = earlier.substances & SOLVENTS
             if inside or earlier.kind in ("Infiltration", *CURING):
                 break
-        if mixed and inside and not mixed & inside:
+        # propylene oxide is a bridge: it goes with any of them
+        if mixed and inside and not mixed & (inside | {"propylene oxide"}):
             yield warning(
                 step.location,
                 "L6-other-solvent",
