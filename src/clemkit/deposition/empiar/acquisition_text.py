@@ -9,6 +9,7 @@ from clemkit.deposition.empiar.description import Described, mappings, texts
 from clemkit.deposition.empiar.wording import (
     described_by,
     joined,
+    plain_number,
     plain_words,
     quantity_text,
     sentence,
@@ -48,11 +49,39 @@ _XRAY = {
 }
 
 
-def acquisition_sentences(described: Described, image: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is described about the acquisition of an image; nothing for derived images."""
-    acquisition = described.thing(image.get("acquired_by"))
-    if not acquisition:
+def acquisition_sentences(
+    described: Described, image: Mapping[str, Any], sets: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield what is described about the acquisition of an image.
+
+    A derived image tells of the acquisition of its sources where these are not deposited with it.
+
+    Parameters
+    ----------
+    described : Described
+        The description.
+    image : mapping
+        The image.
+    sets : mapping of str to str
+        Image sets of the deposition, by the ids of their images.
+    """
+    for name in dict.fromkeys(_acquisitions(described, image, sets, set())):
+        yield from _acquisition(described, described.thing(name))
+
+
+def _acquisitions(
+    described: Described, image: Mapping[str, Any], sets: Mapping[str, str], seen: set[str]
+) -> Iterator[str]:
+    if image.get("acquired_by"):
+        yield str(image["acquired_by"])
         return
+    for name in texts(image.get("derived_from_images")):
+        if name not in sets and name not in seen:
+            seen.add(name)
+            yield from _acquisitions(described, described.thing(name), sets, seen)
+
+
+def _acquisition(described: Described, acquisition: Mapping[str, Any]) -> Iterator[str]:
     yield sentence(acquisition.get("acquisition_summary"))
     yield _instrument(described, acquisition)
     yield from _electrons(acquisition)
@@ -61,8 +90,12 @@ def acquisition_sentences(described: Described, image: Mapping[str, Any]) -> Ite
     yield _quantities("X-rays", acquisition, _XRAY)
     if acquisition.get("projection_count"):
         yield f"{acquisition['projection_count']} projections."
-    yield from _method(acquisition, "reconstruction_method", "Reconstruction")
+    yield sentence(_titled("Reconstruction", acquisition.get("reconstruction_method")))
     yield from _tiles(acquisition)
+
+
+def _titled(title: str, text: object) -> str:
+    return f"{title}: {text}" if text else ""
 
 
 def _instrument(described: Described, acquisition: Mapping[str, Any]) -> str:
@@ -83,7 +116,7 @@ def _electrons(acquisition: Mapping[str, Any]) -> Iterator[str]:
     beam = acquisition.get("electron_beam")
     beam = beam if isinstance(beam, Mapping) else {}
     yield _quantities("Beam", beam, _BEAM)
-    yield _quantities("Time per image or pixel", acquisition, _TIMES)
+    yield _quantities("Timing", acquisition, _TIMES)
     detectors = [
         " for ".join(plain_words(d[k]) for k in ("detector_kind", "detector_signal") if k in d)
         for d in mappings(acquisition.get("detectors"))
@@ -96,11 +129,10 @@ def _electrons(acquisition: Mapping[str, Any]) -> Iterator[str]:
         yield f"Total dose: {total}."
     elif dose is not None:
         yield (
-            f"Dose of one image: {dose:.3g} electrons per nm², computed from probe current, "
-            "dwell time and pixel size."
+            f"Dose of one image: {plain_number(dose)} electrons per nm², computed from probe "
+            "current, dwell time and pixel size."
         )
-    if acquisition.get("charge_compensation"):
-        yield sentence(f"Charging reduced by: {acquisition['charge_compensation']}")
+    yield sentence(_titled("Charging reduced by", acquisition.get("charge_compensation")))
 
 
 def electrons_per_nm2(acquisition: Mapping[str, Any]) -> float | None:
@@ -133,7 +165,7 @@ def _slices(described: Described, acquisition: Mapping[str, Any]) -> Iterator[st
             "knife": str(slicing.get("knife") or ""),
             "protective layer": str(slicing.get("protective_layer") or ""),
         }
-        yield sentence(described_by(words))
+        yield sentence(_titled("Cutting", described_by(words)))
         yield from _lost("Lost slices", slicing.get("lost_slices"))
     series = described.thing(acquisition.get("section_series"))
     sections = {**series, **acquisition}
@@ -176,11 +208,6 @@ def _light(acquisition: Mapping[str, Any]) -> Iterator[str]:
         channels.append(f"{name} ({told})" if told and name else name or told)
     if channels:
         yield sentence(f"Fluorescence: {'; '.join(c for c in channels if c)}")
-
-
-def _method(acquisition: Mapping[str, Any], slot: str, title: str) -> Iterator[str]:
-    if acquisition.get(slot):
-        yield sentence(f"{title}: {acquisition[slot]}")
 
 
 def _tiles(acquisition: Mapping[str, Any]) -> Iterator[str]:

@@ -72,7 +72,8 @@ def _one(
         "file_set": {"directory": folder, "file_pattern": "*"},
         "missing_slices": image.get("missing_slices") or [],
     }
-    opaque = format_of_pair(entry.get("header_format"), entry.get("data_format")) not in READABLE
+    told = format_of_pair(entry.get("header_format"), entry.get("data_format"))
+    opaque = not facts.formats and told not in READABLE
     for problem in check_files(plain, place, facts):
         rule = _RULES[problem.rule]
         warned = opaque and rule == "empiar-file-unreadable"

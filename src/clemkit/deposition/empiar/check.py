@@ -28,7 +28,7 @@ from clemkit.errors import Problem
 
 __all__ = ["check_document"]
 
-_REFERENCE = {"name": Field("text", required=True)}
+_REFERENCE = {"name": Field("text")}  # that it is there is a rule on references
 _WORKFLOW = {"url": Field("text", required=True), "type": Field("integer", required=True)}
 _WORKFLOW_FILE = {"path": Field("text", longest=200)}
 _OBJECTS: Mapping[str, Mapping[str, Field]] = {
@@ -45,6 +45,8 @@ _OBJECTS: Mapping[str, Mapping[str, Field]] = {
     "imagesets": IMAGE_SET,
     "citation": CITATION,
 }
+# the schema gives null as the default of two of these, and rejects it
+_NEVER_NULL = ("scale", "town_or_city", "post_or_zip")
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "text in quotes"),
     "integer": ((int,), "a whole number without quotes"),
@@ -122,7 +124,7 @@ def _field(value: Any, key: str, field: Field, place: Location) -> Iterator[Prob
         if field.required:
             message = f"expected {key}, which EMPIAR requires; found null"
             yield Problem(place, "empiar-missing-field", "error", message, "fill it in")
-        elif key == "scale" or field.kind in ("list", "object"):
+        elif key in _NEVER_NULL or field.kind in ("list", "object"):
             message = f"expected {_KINDS[field.kind][1]}; found null"
             yield Problem(place, "empiar-type", "error", message, "leave the key out instead")
         return

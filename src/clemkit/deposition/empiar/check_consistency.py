@@ -114,7 +114,7 @@ def _references(document: Mapping[str, Any]) -> Iterator[Problem]:
     ):  # fmt: skip
         seen: set[str] = set()
         for place, entry in _indexed(document.get(key)):
-            if "name" not in entry:
+            if entry.get("name") is None:
                 where = (key, *place)
                 message = f"expected a name in {key}; found none"
                 yield Problem(where, "empiar-reference", "error", message, "name the entry")

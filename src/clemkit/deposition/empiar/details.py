@@ -13,11 +13,20 @@ from typing import Any
 from clemkit.deposition.empiar.acquisition_text import acquisition_sentences
 from clemkit.deposition.empiar.description import Described, mappings, nanometres, texts
 from clemkit.deposition.empiar.experiment_type import image_methods
+from clemkit.deposition.empiar.formats import found_format
 from clemkit.deposition.empiar.preparation_text import preparation_sentences
 from clemkit.deposition.empiar.relation_text import relation_sentences
-from clemkit.deposition.empiar.wording import joined, plain_words, quantity_text, sentence
+from clemkit.deposition.empiar.wording import (
+    format_name,
+    joined,
+    method_name,
+    plain_words,
+    quantity_text,
+    sentence,
+)
+from clemkit.metadata.validate.files import ImageFacts
 
-__all__ = ["DetailsInput", "details_text", "written_voxel_size"]
+__all__ = ["DetailsInput", "details_text"]
 
 _KINDS = {
     "raw": "Raw images",
@@ -46,14 +55,37 @@ class DetailsInput:
         The image set without its text.
     sets : mapping of str to str
         Image sets of the deposition as ``name (folder)``, by the ids of their images.
-    voxel_size_zyx_nm : tuple
-        Voxel size that was written; None where it is not known.
+    facts : ImageFacts or None
+        What its files say, if they were opened.
     """
 
     image: Mapping[str, Any]
     entry: Mapping[str, Any]
     sets: Mapping[str, str]
-    voxel_size_zyx_nm: tuple[float | None, float | None, float | None]
+    facts: ImageFacts | None = None
+
+    @property
+    def voxel_size_zyx_nm(self) -> tuple[float | None, float | None, float | None]:
+        """Voxel size: z as described or else found, y and x as written; None if not known."""
+        z = nanometres(self.image.get("voxel_size_z"))
+        if z is None and self.facts is not None and self.facts.voxel_size_zyx_nm is not None:
+            z = self.facts.voxel_size_zyx_nm[0]
+        written = (self.entry.get(k) for k in ("pixel_height", "pixel_width"))
+        y, x = (None if size is None else float(f"{size / 10:.12g}") for size in written)
+        return z, y, x
+
+    def size(self, axis: str) -> int | None:
+        """Return the extent along an axis, found or else described; None if not known."""
+        found = (self.facts.sizes or {}).get(axis) if self.facts is not None else None
+        described = self.image.get(f"size_{axis}")
+        return found if found is not None else described
+
+    @property
+    def file_format(self) -> str:
+        """The format, found or else described."""
+        if self.facts is not None and self.facts.formats:
+            return found_format(self.facts.formats[0]) or str(self.image.get("file_format") or "")
+        return str(self.image.get("file_format") or "")
 
 
 def details_text(described: Described, source: DetailsInput) -> str:
@@ -69,12 +101,12 @@ def details_text(described: Described, source: DetailsInput) -> str:
     image = source.image
     sentences = [
         sentence(image.get("description")),
-        _what(described, image),
+        _what(described, source),
         *_spacing(source),
-        *_extent(image),
+        *_extent(source),
         *_specimens(described, image),
         *preparation_sentences(described, image),
-        *acquisition_sentences(described, image),
+        *acquisition_sentences(described, image, source.sets),
         *_processing(described, image),
         *relation_sentences(described, image, source.sets),
         sentence(image.get("notes")) if image.get("file_format") != "other_format" else "",
@@ -82,26 +114,28 @@ def details_text(described: Described, source: DetailsInput) -> str:
     return " ".join(s for s in sentences if s)
 
 
-def _what(described: Described, image: Mapping[str, Any]) -> str:
-    kind = _KINDS.get(str(image.get("image_kind")), "Images")
-    methods = [plain_words(m) for m in image_methods(described, image)]
+def _what(described: Described, source: DetailsInput) -> str:
+    kind = _KINDS.get(str(source.image.get("image_kind")), "Images")
+    methods = [method_name(m) for m in image_methods(described, source.image)]
     by = f" by {joined(methods)}" if methods else ""
-    return sentence(f"{kind}{by}, stored as {_stored(image)}")
+    return sentence(f"{kind}{by}, {_stored(source)}")
 
 
-def _stored(image: Mapping[str, Any]) -> str:
-    file_set = image.get("file_set")
+def _stored(source: DetailsInput) -> str:
+    file_set = source.image.get("file_set")
     pattern = file_set.get("file_pattern") if isinstance(file_set, Mapping) else None
     inside = file_set.get("dataset_path") if isinstance(file_set, Mapping) else None
-    parts = [plain_words(image.get("file_format")).upper() or "files"]
+    known = source.file_format if source.file_format != "other_format" else ""
+    parts = [f"{format_name(known)} files".strip()]
     if pattern:
-        parts.append(f"({pattern}{f', data set {inside}' if inside else ''})")
+        parts[0] += f" ({pattern}{f', data set {inside}' if inside else ''})"
     compression = {"lossless": "compressed without loss", "lossy": "compressed with loss"}
-    if str(image.get("compression")) in compression:
-        parts.append(compression[str(image["compression"])])
-    if isinstance(image.get("pyramid_levels"), int) and image["pyramid_levels"] > 1:
-        parts.append(f"with {image['pyramid_levels']} resolution levels")
-    return " ".join(parts)
+    if str(source.image.get("compression")) in compression:
+        parts.append(compression[str(source.image["compression"])])
+    levels = source.image.get("pyramid_levels")
+    if isinstance(levels, int) and levels > 1:
+        parts.append(f"{levels} resolution levels")
+    return ", ".join(parts)
 
 
 def _spacing(source: DetailsInput) -> Iterator[str]:
@@ -121,8 +155,9 @@ def _spacing(source: DetailsInput) -> Iterator[str]:
         yield f"Time between images: {increment}."
 
 
-def _extent(image: Mapping[str, Any]) -> Iterator[str]:
-    sizes = [(a, image.get(f"size_{a}")) for a in "xyzct"]
+def _extent(source: DetailsInput) -> Iterator[str]:
+    image = source.image
+    sizes = [(a, source.size(a)) for a in "xyzct"]
     shown = [(a, n) for a, n in sizes if isinstance(n, int) and (a in "xyz" or n > 1)]
     if len(shown) > 1:
         numbers = " x ".join(str(n) for _, n in shown)
@@ -143,11 +178,13 @@ def _extent(image: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _specimens(described: Described, image: Mapping[str, Any]) -> Iterator[str]:
-    for name in texts(image.get("image_of")):
-        specimen = described.thing(name)
-        samples = [_sample(described, s) for s in texts(specimen.get("biosamples"))]
-        of = f" of {joined([s for s in samples if s])}" if any(samples) else ""
-        yield sentence(f"Specimen: {described.named(name)}{of}")
+    names = texts(image.get("image_of"))
+    if names:
+        yield sentence(f"Specimen: {joined([described.named(n) for n in names])}")
+    sources = [s for n in names for s in texts(described.thing(n).get("biosamples"))]
+    samples = [_sample(described, s) for s in dict.fromkeys(sources)]
+    if samples:
+        yield sentence(f"Biological material: {joined(samples)}")
 
 
 def _sample(described: Described, name: str) -> str:
@@ -183,15 +220,3 @@ def _step(described: Described, step: Mapping[str, Any]) -> str:
     how = f" ({', '.join(settings)})" if settings else ""
     summary = step.get("processing_summary_text")
     return f"{words}{by}{how}{f': {summary}' if summary else ''}"
-
-
-def written_voxel_size(
-    image: Mapping[str, Any], entry: Mapping[str, Any], found_z_nm: float | None
-) -> tuple[float | None, float | None, float | None]:
-    """Return the voxel size behind an image set: z as described or found, y and x as written."""
-    z = nanometres(image.get("voxel_size_z"))
-    y, x = (
-        None if entry.get(k) is None else float(f"{entry[k] / 10:.12g}")
-        for k in ("pixel_height", "pixel_width")
-    )
-    return (found_z_nm if z is None else z, y, x)

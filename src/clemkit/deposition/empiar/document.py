@@ -10,7 +10,7 @@ from typing import Any, Final
 from clemkit.deposition.empiar.citation import citations
 from clemkit.deposition.empiar.codes import EXPERIMENT_TYPES, SCALES, scale_of
 from clemkit.deposition.empiar.description import Described, Location, mappings, missing, note
-from clemkit.deposition.empiar.details import DetailsInput, details_text, written_voxel_size
+from clemkit.deposition.empiar.details import DetailsInput, details_text
 from clemkit.deposition.empiar.experiment_type import choose_experiment_type
 from clemkit.deposition.empiar.formats import READABLE
 from clemkit.deposition.empiar.image_sets import directories, image_set
@@ -245,9 +245,7 @@ def _image_sets(
     }
     for (place, image), entry in zip(images, entries, strict=True):
         found = facts.get(str(image.get("id")))
-        z = found.voxel_size_zyx_nm[0] if found and found.voxel_size_zyx_nm else None
-        size = written_voxel_size(image, entry, z)
-        entry["details"] = details_text(described, DetailsInput(image, entry, sets, size)) or None
+        entry["details"] = details_text(described, DetailsInput(image, entry, sets, found)) or None
         notes += apply_settings(entry, image, place)
     return entries, notes
 
@@ -258,7 +256,7 @@ def _measured(image: Mapping[str, Any]) -> bool:
 
 def _disagreements(place: Location, image: Mapping[str, Any], facts: ImageFacts) -> list[Problem]:
     """Return where files and description differ; a warning where neither has to be wrong."""
-    opaque = str(image.get("file_format")) not in READABLE
+    opaque = not facts.formats and image.get("file_format") not in (None, *READABLE)
     return [
         replace(p, severity="warning")
         if (p.rule == "L4-unreadable" and opaque)
@@ -270,7 +268,7 @@ def _disagreements(place: Location, image: Mapping[str, Any], facts: ImageFacts)
 
 def _permission(document: Mapping[str, Any]) -> list[Problem]:
     code = document.get("experiment_type")
-    if code not in _ASKS_PERMISSION:
+    if not isinstance(code, int) or code not in _ASKS_PERMISSION:
         return []
     message = (
         f"expected an agreement with EMPIAR for type {code} ({EXPERIMENT_TYPES[code]}): "

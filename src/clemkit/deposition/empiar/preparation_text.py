@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from clemkit.deposition.empiar.description import Described, mappings, texts
@@ -45,7 +46,8 @@ def _protocols(
 
 def _protocol(protocol: Mapping[str, Any]) -> str:
     steps = [_words(str(s.get("type") or "")) for s in mappings(protocol.get("steps"))]
-    listed = ", ".join(step for step in steps if step)
+    runs = [(words, len(list(same))) for words, same in groupby(s for s in steps if s)]
+    listed = ", ".join(words if count == 1 else f"{count} x {words}" for words, count in runs)
     name = protocol.get("name") or protocol.get("id")
     return sentence(f"Preparation ({name}): {listed}" if listed else f"Preparation: {name}")
 

@@ -11,11 +11,11 @@ from clemkit.deposition.empiar.wording import joined, plain_words, quantity_text
 __all__ = ["relation_sentences"]
 
 _ERRORS = {
-    "held_out": "error at landmarks that the fit never used",
-    "leave_one_out": "leave-one-out error",
-    "repeat": "error between repeats",
-    "estimate": "error estimated by eye",
-    "fit": "residual of the fit, which says nothing about accuracy elsewhere,",
+    "held_out": "Registration error, held out (landmarks that the fit never used)",
+    "leave_one_out": "Registration error, leave-one-out",
+    "repeat": "Registration error between repeats",
+    "estimate": "Registration error, estimated by eye",
+    "fit": "Residual of the registration's fit (no measure of accuracy elsewhere)",
 }
 # what says most about accuracy comes first; a fit only where there is nothing else
 _TRUST = ("held_out", "leave_one_out", "repeat", "estimate", "fit")
@@ -104,4 +104,4 @@ def _error(correlation: Mapping[str, Any]) -> Iterator[str]:
     count = error.get("error_count")
     points = f", {count} points" if isinstance(count, int) else ""
     if size:
-        yield f"Registration: {_ERRORS[kind]} {measure} {size}{between}{points}."
+        yield f"{_ERRORS[kind]}: {measure} {size}{between}{points}."

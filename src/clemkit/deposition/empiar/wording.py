@@ -5,12 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["described_by", "joined", "plain_words", "quantity_text", "sentence"]
+__all__ = [
+    "described_by",
+    "format_name",
+    "joined",
+    "method_name",
+    "plain_number",
+    "plain_words",
+    "quantity_text",
+    "sentence",
+]
 
 _UNITS: Final = {
     "um": "µm", "us": "µs", "uA": "µA", "uM": "µM", "degC": "°C", "angstrom": "Å", "percent": "%",
     "deg": "°",
 }  # fmt: skip
+_METHODS: Final = {
+    "sim": "SIM", "sted": "STED", "palm": "PALM", "storm": "STORM", "micro_ct": "micro-CT",
+    "nano_ct": "nano-CT", "xray_tomography": "X-ray tomography",
+    "xray_holographic_nanotomography": "X-ray holographic nanotomography",
+    "soft_xray_tomography": "soft X-ray tomography", "sem": "SEM", "sbf_sem": "SBF-SEM",
+    "fib_sem": "FIB-SEM", "plasma_fib_sem": "plasma FIB-SEM", "cryo_fib_sem": "cryo-FIB-SEM",
+    "atum_sem": "ATUM-SEM", "multibeam_sem": "multi-beam SEM", "tem": "TEM",
+    "ss_tem": "serial-section TEM", "ss_et": "serial-section electron tomography", "stem": "STEM",
+    "stem_tomography": "STEM tomography", "volume_em": "volume EM", "two_photon": "two-photon",
+}  # fmt: skip
+_FORMATS: Final = {
+    "ome_zarr": "OME-Zarr", "ome_tiff": "OME-TIFF", "bdv_hdf5": "BigDataViewer HDF5 with XML",
+    "bdv_n5": "BigDataViewer N5 with XML", "nifti": "NIfTI", "metaimage": "MetaImage",
+    "raw_binary": "raw binary", "ims": "Imaris",
+}  # fmt: skip
+
+
+def method_name(method: object) -> str:
+    """Return an imaging method as papers write it."""
+    return _METHODS.get(str(method), plain_words(method))
+
+
+def format_name(file_format: object) -> str:
+    """Return a file format as people write it."""
+    name = str(file_format or "")
+    return _FORMATS.get(name, name.upper())
+
+
+def plain_number(number: float) -> str:
+    """Return three digits of a number without an exponent."""
+    return f"{float(f'{number:.3g}'):.12g}"
 
 
 def quantity_text(quantity: object) -> str:
@@ -21,7 +61,8 @@ def quantity_text(quantity: object) -> str:
     numbers = [quantity.get(k) for k in ("value", "minimum", "maximum")]
     value, low, high = (f"{n:.6g}" if isinstance(n, int | float) else "" for n in numbers)
     text = value or (f"{low} to {high}" if low and high else "")
-    return f"{text} {unit}".strip() if text else str(quantity.get("verbatim") or "")
+    space = "" if unit == "°" else " "
+    return f"{text}{space}{unit}".strip() if text else str(quantity.get("verbatim") or "")
 
 
 def plain_words(name: object) -> str:
