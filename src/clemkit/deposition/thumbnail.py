@@ -101,7 +101,7 @@ def render_thumbnail(
     image, width = _cropped(image)
     _annotate(image, width * _BAR_SHARE / scale, scale, shown)
     stream = io.BytesIO()
-    image.save(stream, format="PNG", optimize=True)
+    image.save(stream, format="PNG", compress_level=6)
     return stream.getvalue()
 
 

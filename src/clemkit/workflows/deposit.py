@@ -13,12 +13,18 @@ from clemkit.deposition.package.readme import ImageNote, readme_text
 from clemkit.errors import ArgumentError, FormatError, IncompleteDepositionError, NotFoundError
 from clemkit.provenance import Progress, no_progress
 from clemkit.workflows.deposit_check import DepositCheck, check_deposit
+from clemkit.workflows.deposit_description import DESCRIPTION, packed_description
 
 if TYPE_CHECKING:
     from clemkit.deposition.empiar import DepositionDifference
 
 __all__ = ["build_deposit", "check_deposit", "diff_deposits", "import_deposit"]
 
+_KINDS = {
+    "transforms": "transform of a correlation",
+    "landmarks": "landmarks of a correlation",
+    "protocols": "source of a protocol",
+}
 EMPIAR, THUMBNAIL, README = "empiar.json", "thumbnail.png", "README.md"
 
 
@@ -122,8 +128,10 @@ def _texts(
 ) -> dict[str, bytes]:
     """Return all files of the package but the data."""
     data = check.report.document.data
-    texts: dict[str, bytes] = {f"description/{source.name}": source.read_bytes()}
-    others = [(f"description/{source.name}", "the description that all of this was made from")]
+    packed = packed_description(data, check.plan.directories, check.attached)
+    texts: dict[str, bytes] = {DESCRIPTION: packed}
+    others = [(DESCRIPTION, "the description, with paths that lead to the files here")]
+    others += [(name, _KINDS[name.split("/")[2]]) for name in check.attached]
     if picture:
         texts[THUMBNAIL] = picture
         others.append((THUMBNAIL, f"picture for the entry: {shown}"))

@@ -11,6 +11,7 @@ from clemkit.deposition.headers import file_facts
 from clemkit.deposition.package.plan import PackagePlan, plan_package
 from clemkit.errors import ArgumentError, Problem
 from clemkit.provenance import Progress, no_progress
+from clemkit.workflows.deposit_description import attached_files
 
 if TYPE_CHECKING:
     from clemkit.metadata.load import Document
@@ -46,6 +47,8 @@ class DepositCheck:
     plan : PackagePlan
     documents : mapping of str to object
         The document of each archive, also where something is missing.
+    attached : mapping of str to Path
+        Files beside the images, by their path in the package.
     """
 
     report: Report
@@ -53,6 +56,7 @@ class DepositCheck:
     facts: Mapping[str, ImageFacts]
     plan: PackagePlan
     documents: Mapping[str, Any]
+    attached: Mapping[str, Path]
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -137,13 +141,19 @@ def check_deposit(
 
             documents["bia"], problems = bia_document(document.data)
             further += problems
-    plan = plan_package(document.data, folder, directories=directories)
+    attached = attached_files(document.data, folder)
+    plan = plan_package(document.data, folder, directories=directories, attached=attached)
     further += plan.problems
     report = validate(
         document, archives, strict=strict, further=[*files, *_once(further, first.problems)]
     )
     return DepositCheck(
-        report=report, archives=archives, facts=facts, plan=plan, documents=documents
+        report=report,
+        archives=archives,
+        facts=facts,
+        plan=plan,
+        documents=documents,
+        attached=attached,
     )
 
 

@@ -165,7 +165,7 @@ def _execute(
     report: list[dict[str, Any]] = []
     records: dict[str, Path] = {}
     for number, step in enumerate(plan.steps):
-        progress("run", number / len(plan.steps), step.name)
+        progress(step.name, 0.0, f"step {number + 1} of {len(plan.steps)}")
         record = plan.output / "provenance" / f"{step.name.replace(':', '-')}.json"
         key = _key(step, state)
         entry: dict[str, Any] = {"name": step.name, "state": "kept", "seconds": 0.0}
@@ -185,9 +185,9 @@ def _execute(
             records[step.name] = record
         entry["result"] = state.steps[step.name]["result"]
         report.append(entry)
+        progress(step.name, 1.0, "kept" if entry["state"] == "kept" else f"{entry['seconds']} s")
         if step.name == until:
             break
-    progress("run", 1.0, "done")
     log = {"steps": report, "environment": vars_of(Environment.current())}
     write_whole(plan.output / "run-log.json", json_bytes(log))
     return {"output": str(plan.output), "steps": report, "dry_run": False}
@@ -207,20 +207,24 @@ def _do(step: RunStep, work: Work, state: RunState, key: str, record: Path) -> d
 
 def _write_record(step: RunStep, state: RunState, record: Path, started: str, ended: str) -> None:
     """Write what was done, with paths relative to the run, so that it can be moved."""
-    outputs = step.outputs
-    if step.kind == "register":  # its report and record hold CPU times
-        outputs = tuple(step.outputs[0] / name for name in ("transforms", "warped.ome.zarr"))
     provenance = Step(
         activity=_ACTIVITIES.get(step.kind, step.kind),
-        inputs=tuple(state.digest(p) for p in step.inputs),
-        outputs=tuple(state.digest(p) for p in outputs),
-        parameters=dict(step.parameters),
+        inputs=tuple(state.digest(p) for path in step.inputs for p in _lasting(path)),
+        outputs=tuple(state.digest(p) for path in step.outputs for p in _lasting(path)),
+        parameters={k: v for k, v in step.parameters.items() if v not in (None, {})},
         seed=step.parameters.get("seed"),
         started=started,
         ended=ended,
         command=("clemkit", "run"),
     )
     write_whole(record, json_bytes(provenance.to_dict()))
+
+
+def _lasting(path: Path) -> list[Path]:
+    """Return a path; of a registration the parts that hold no CPU times."""
+    if (path / "registration.json").is_file():
+        return [path / name for name in ("transforms", "warped.ome.zarr")]
+    return [path]
 
 
 _ACTIVITIES = {
@@ -248,10 +252,11 @@ def _dry(plan: RunPlan, state: RunState) -> dict[str, Any]:
     for step in plan.steps:
         there = all(p.exists() for p in step.inputs) and set(step.needs) <= set(state.steps)
         fresh = fresh and there and state.is_done(step.name, _key(step, state))
+        kept = fresh and not step.is_repeatable
         steps.append(
             {
                 "name": step.name,
-                "state": "kept" if fresh else "planned",
+                "state": "kept" if kept else "planned",
                 "inputs": [str(p) for p in step.inputs[:3]],
                 "outputs": [str(p) for p in step.outputs],
             }

@@ -155,7 +155,7 @@ def _transform(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     changes = {
         "transforms": [
             {
-                "transform_kind": "chain",
+                "transform_kind": found["transform_kind"],
                 "transform_direction": "fixed_to_moving",
                 "transform_file": file,
                 "transform_format": "ITK HDF5, micrometres, x y z",
@@ -204,7 +204,7 @@ def _errors(name: str, found: Mapping[str, Any], work: Work) -> Iterator[dict[st
 
 
 def _nm(value: float | None) -> dict[str, Any] | None:
-    return None if value is None else {"value": float(f"{value:.6g}"), "unit": "nm"}
+    return None if value is None else {"value": float(f"{value:.4g}"), "unit": "nm"}
 
 
 def _add_image(

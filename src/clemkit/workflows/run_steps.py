@@ -150,8 +150,22 @@ def _register(step: RunStep, work: Work) -> dict[str, Any]:
         "method", "affine", "warnings",
     )  # fmt: skip
     kept = {name: found[name] for name in wanted}
+    kept["transform_kind"] = _transform_kind(target / "transforms")
     kept["tre_estimate_nm"] = {k: v for k, v in found["tre_estimate_nm"].items() if k != "regions"}
     return dict(strict_json(kept))
+
+
+def _transform_kind(folder: Path) -> str:
+    """Return what the model calls the transform in a registration folder."""
+    from clemkit.transforms.io import read_registration_transforms
+
+    kinds = {
+        "Affine": "affine",
+        "BSpline": "b_spline",
+        "DisplacementField": "displacement_field",
+        "ThinPlateSpline": "thin_plate_spline",
+    }
+    return kinds.get(type(read_registration_transforms(folder)[0]).__name__, "chain")
 
 
 def _warp(step: RunStep, work: Work) -> dict[str, Any]:

@@ -89,7 +89,9 @@ def check_target(output: Path, plan: PackagePlan) -> None:
             f"{output}: expected a free name or an earlier package; found something else, which "
             "stays; choose another name"
         )
-    known = {*Journal(output / STATE / _JOURNAL), *(f.target for f in plan.files)}
+    texts = _read_record(output / STATE / _RECORD).get("texts")
+    written = texts if isinstance(texts, list) else []
+    known = {*Journal(output / STATE / _JOURNAL), *(f.target for f in plan.files), *written}
     strange = [name for name in _data_files(output) if name not in known]
     if strange:
         raise ArgumentError(
@@ -152,17 +154,19 @@ def build_package(
     todo = [f for f in files if not _is_done(output, f, journal, mode)]
     stale = [t for t in journal if t not in {f.target for f in files}]
     changed = _changed_sources(todo, journal, record, overwrite, output)
+    old_texts = record.get("texts")
+    known_texts = [str(name) for name in old_texts] if isinstance(old_texts, list) else []
     if todo or stale or not record:
-        _write(hidden / _RECORD, _record_bytes(mode, complete=False))
+        both = sorted({*known_texts, *texts})
+        _write(hidden / _RECORD, _record_bytes(mode, complete=False, texts=both))
     _pack(todo, output, journal, mode, workers, progress)
     for target in stale:
         _take_away(output, target)
     journal.keep_only(f.target for f in files)
     _require_unchanged(files)
     wanted = {**texts, **_lists(plan, files, texts, journal, mode)}
-    old_texts = record.get("texts")
-    for name in set(old_texts if isinstance(old_texts, list) else ()) - set(wanted):
-        _take_away(output, str(name))
+    for name in set(known_texts) - set(wanted):
+        _take_away(output, name)
     written = [name for name, content in wanted.items() if _write(output / name, content)]
     _write(hidden / _RECORD, _record_bytes(mode, complete=True, texts=sorted(wanted)))
     progress("package", 1.0, f"{len(plan.files)} files")

@@ -84,6 +84,7 @@ def plan_package(
     folder: Path,
     *,
     directories: Mapping[str, str] | None = None,
+    attached: Mapping[str, Path] | None = None,
 ) -> PackagePlan:
     """Plan where the files of all described images go.
 
@@ -100,11 +101,14 @@ def plan_package(
     directories : mapping of str to str, optional
         Image id to folder in the package; images that are not in it are not packed. All images
         go to ``data/ID`` where absent.
+    attached : mapping of str to Path, optional
+        Further files or folders, by their path in the package.
     """
     files: dict[str, PackageFile] = {}
     places: dict[str, str] = {}
     problems: list[Problem] = []
     left_out: list[str] = []
+    wanted: list[tuple[tuple[str | int, ...], Path, str]] = []
     for location, image in images_of(data):
         name = str(image.get("id"))
         if directories is not None and name not in directories:
@@ -113,20 +117,22 @@ def plan_package(
         target = (directories or {}).get(name, image_directory(name)).strip("/")
         places[name] = target
         root = folder / str(image["file_set"].get("directory") or ".")
-        for path in _with_companions(matching_paths(image["file_set"], folder)):
-            for inside, found in _tree(path, _relative(path, root)):
-                if _is_litter(inside):
-                    left_out.append(str(found))
-                    continue
-                file, problem = _file(found, f"{target}/{inside}", place)
-                problems += [problem] if problem else []
-                other = files.setdefault(file.target, file) if file else None
-                if file and other and other.source != file.source:
-                    message = (
-                        f"expected one file for {file.target}; found {other.source} and "
-                        f"{file.source}"
-                    )
-                    problems.append(Problem(place, "PK-clash", "error", message, "rename one"))
+        found_paths = _with_companions(matching_paths(image["file_set"], folder))
+        wanted += [(place, path, f"{target}/{_relative(path, root)}") for path in found_paths]
+    wanted += [(("package", target), path, target) for target, path in (attached or {}).items()]
+    for place, path, name in wanted:
+        for inside, found in _tree(path, name):
+            if _is_litter(inside):
+                left_out.append(str(found))
+                continue
+            file, problem = _file(found, inside, place)
+            problems += [problem] if problem else []
+            other = files.setdefault(file.target, file) if file else None
+            if file and other and other.source != file.source:
+                message = (
+                    f"expected one file for {file.target}; found {other.source} and {file.source}"
+                )
+                problems.append(Problem(place, "PK-clash", "error", message, "rename one"))
     ordered = tuple(sorted(files.values()))
     problems += _names(ordered)
     return PackagePlan(

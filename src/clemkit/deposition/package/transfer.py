@@ -40,6 +40,7 @@ def _empiar(directories: Sequence[str]) -> Iterator[str]:
     yield "`-r ENTRY_ID ENTRY_DIR`."
     yield ""
     yield "    export EMPIAR_TRANSFER_PASS=TRANSFER_PASSWORD"
+    directories = [*directories, "data/description"]
     for number, directory in enumerate(directories):
         resume = " -r ENTRY_ID ENTRY_DIR" if number else ""
         stop = " -s" if number < len(directories) - 1 else ""

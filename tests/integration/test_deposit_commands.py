@@ -1,0 +1,284 @@
+"""``clemkit deposit``: one report with nothing twice, packages, imports, differences."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from clemkit.cli.main import main
+from clemkit.errors import IncompleteDepositionError
+from clemkit.geometry import Grid, Space
+from clemkit.metadata.load import read_document, write_document
+from clemkit.volumes import Volume, write_ome_zarr
+from clemkit.workflows.deposit import build_deposit, check_deposit
+from clemkit.workflows.deposit_thumbnail import make_thumbnail
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "run" / "experiment.yaml"
+SHAPE = (7, 60, 70)
+SHIFT = (0.0, 2000.0, 1000.0)  # where the EM begins in the LM
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A small experiment whose two images show the same bright square."""
+    folder = tmp_path_factory.mktemp("deposit")
+    rng = np.random.default_rng(3)
+    em = rng.integers(80, 120, SHAPE).astype(np.uint8)
+    em[:, 20:40, 30:50] = 220
+    (folder / "raw/em").mkdir(parents=True)
+    (folder / "raw/lm").mkdir()
+    for number, plane in enumerate(em, 1):
+        path = folder / "raw/em" / f"slice_{number:04}.tif"
+        tifffile.imwrite(path, plane, resolution=(1e5, 1e5), resolutionunit=3)
+    lm = rng.integers(90, 110, (2, 7, 100, 110)).astype(np.uint16)
+    lm[0, :, 40:60, 40:60] = 900  # 4000 to 6000 nm: rows 20 to 40, columns 30 to 50 of the EM
+    grid = Grid(space=Space("lm"), shape_zyx=(7, 100, 110), voxel_size_zyx_nm=(125.0, 100.0, 100.0))
+    volume = Volume(data=lm, grid=grid, modality="lm", channels=("mitochondria", "nuclei"))
+    write_ome_zarr(folder / "raw/lm/cell.ome.zarr", volume)
+    data = read_document(EXAMPLE).data
+    lm_image, em_image = data["images"]
+    lm_image["file_set"]["file_pattern"] = "cell.ome.zarr"
+    lm_image |= {"file_format": "ome_zarr", "size_z": 7, "size_y": 100, "size_x": 110}
+    lm_image["voxel_size_z"] = em_image["voxel_size_z"]
+    em_image["size_z"] = em_image["file_set"]["file_count"] = 7
+    for acquisition in data["acquisitions"]:
+        acquisition["plane_count"] = 7
+    data["acquisitions"][1]["slicing"]["slice_count"] = 7
+    matrix = np.eye(4)
+    matrix[:3, 3] = SHIFT
+    data["correlations"][0] |= {
+        "transforms": [
+            {
+                "transform_kind": "translation",
+                "transform_direction": "fixed_to_moving",
+                "matrix": [float(v) for v in matrix.ravel()],
+                "matrix_axes": "zyx",
+                "matrix_unit": "nm",
+            }
+        ]
+    }
+    del data["correlations"][0]["landmark_file"]
+    data["protocols"][0].pop("source_file")
+    data["acquisitions"][1].pop("dwell_time")
+    write_document(data, folder / "experiment.yaml")
+    return folder
+
+
+@pytest.fixture
+def experiment(made, tmp_path) -> Path:
+    """A copy that may be spoiled."""
+    shutil.copytree(made, tmp_path / "e")
+    return tmp_path / "e" / "experiment.yaml"
+
+
+def spoil(path: Path, change) -> None:
+    data = read_document(path).data
+    change(data)
+    write_document(data, path, overwrite=True)
+
+
+def test_a_good_experiment_passes(experiment, capsys):
+    assert main(["deposit", "check", str(experiment)]) == 0
+    assert "nothing found" in capsys.readouterr().out
+    assert main(["deposit", "check", str(experiment), "--json", "-q"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["ok"]
+    assert content["archives"] == ["empiar"]
+    assert content["files"] > 8
+
+
+def without_title(data):
+    del data["study"]["title"]
+
+
+def without_release(data):
+    del data["study"]["release_policy"]
+
+
+def without_leader(data):
+    data["study"]["contributions"][1]["roles"] = ["author"]
+
+
+def without_mail(data):
+    next(a for a in data["agents"] if a["id"] == "ada").pop("email")
+
+
+def wrong_voxel(data):
+    data["images"][1]["voxel_size_x"] = {"value": 10.0, "unit": "nm"}
+
+
+def wrong_type(data):
+    data["images"][1]["data_type"] = "uint16"
+
+
+def wrong_count(data):
+    data["images"][1]["file_set"]["file_count"] = 8
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (without_title, "title"),
+        (without_release, "release_policy"),
+        (without_leader, "principal_investigator"),
+        (without_mail, "email"),
+        (wrong_voxel, "along x"),
+        (wrong_type, "uint16"),
+        (wrong_count, "8 files"),
+    ],
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_a_fault_is_one_error_in_the_words_of_the_description(experiment, change, word):
+    spoil(experiment, change)
+    check = check_deposit(experiment)
+    assert len(check.errors) == 1, [str(p) for p in check.errors]
+    assert word in str(check.errors[0])
+    assert len({str(p) for p in check.report.problems}) == len(check.report.problems)
+    assert check.report.document.line_of(check.errors[0].location) > 1
+
+
+def test_a_broken_file_is_one_error_with_its_name(experiment):
+    path = experiment.parent / "raw/em/slice_0003.tif"
+    path.write_bytes(b"")
+    assert [p.rule for p in check_deposit(experiment).errors] == ["L4-size", "L4-empty"]
+    path.unlink()
+    rules = {p.rule for p in check_deposit(experiment).errors}
+    assert rules == {"L4-size", "L4-count", "L4-gap"}
+
+
+def test_what_does_not_fit_the_model_is_said_and_nothing_more(experiment, capsys):
+    text = experiment.read_text().replace("modality: em", "modalty: em")
+    experiment.write_text(text)
+    assert main(["deposit", "check", str(experiment), "-q", "--json"]) == 1
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert any("did you mean" in p["hint"] for p in problems)
+    assert not [p for p in problems if p["rule"].startswith("empiar-")]
+
+
+def test_build_refuses_errors_and_makes_a_draft_when_asked(experiment, capsys):
+    spoil(experiment, wrong_voxel)
+    package = experiment.parent / "PACKAGE"
+    assert main(["deposit", "build", str(experiment), "-o", str(package), "-q"]) == 1
+    said = capsys.readouterr().err
+    assert "nm and angstrom swapped" in said
+    assert "clemkit deposit check" in said
+    assert not package.exists()
+    with pytest.raises(IncompleteDepositionError) as caught:
+        build_deposit(experiment, package)
+    assert len(caught.value.problems) == 1
+    arguments = ["deposit", "build", str(experiment), "-o", str(package), "--draft", "-q"]
+    assert main(arguments) == 0
+    assert "must not be sent" in (package / "README.md").read_text()
+
+
+def test_build_twice_then_diff_and_import(experiment, tmp_path, capsys):
+    package = tmp_path / "PACKAGE"
+    arguments = ["deposit", "build", str(experiment), "--archive", "all", "-o", str(package)]
+    assert main([*arguments, "--dry-run"]) == 0
+    assert not package.exists()
+    assert "em-raw -> data/em-raw" in capsys.readouterr().out
+    assert main([*arguments, "--json", "-q"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["thumbnail"] == "lm-raw on a plane of em-raw"
+    before = {p: p.stat().st_mtime_ns for p in package.rglob("*")}
+    assert main([*arguments, "--workers", "2"]) == 0
+    assert "nothing had to be written" in capsys.readouterr().out
+    assert {p: p.stat().st_mtime_ns for p in package.rglob("*")} == before
+    assert main(["deposit", "diff", str(package), str(experiment), "-q"]) == 0
+    spoil(experiment, lambda data: data["study"].update(title="Another title of the study"))
+    assert main(["deposit", "diff", str(package), str(experiment)]) == 1
+    assert "Another title" in capsys.readouterr().out
+    back = tmp_path / "back.yaml"
+    assert main(["deposit", "import", str(package / "empiar.json"), "-o", str(back)]) == 0
+    assert "2 images from a empiar deposition" in capsys.readouterr().out
+    assert read_document(back).data["study"]["title"].startswith("Mitochondria")
+    assert main(["deposit", "import", str(package), "-o", str(back), "-q"]) == 2  # exists
+    assert main(["deposit", "diff", str(package), str(back), "-q"]) in (0, 1)
+    table = package / "bia/submission.tsv"
+    pagetab = tmp_path / "pagetab.yaml"
+    assert main(["deposit", "import", str(table), "-o", str(pagetab), "-q"]) == 0
+    assert len(read_document(pagetab).data["study_components"]) == 2
+
+
+def test_file_lists_name_every_file_once(experiment, tmp_path):
+    package = tmp_path / "PACKAGE"
+    build_deposit(experiment, package, archive="bia", mode="copy")
+    listed = []
+    for name in ("filelist-em.tsv", "filelist-lm.tsv"):
+        rows = (package / "bia" / name).read_text().splitlines()
+        assert rows[0].split("\t")[0] == "Files"
+        listed += [row.split("\t")[0] for row in rows[1:]]
+    data = package / "data"
+    there = [p.relative_to(package).as_posix() for p in data.rglob("*") if p.is_file()]
+    assert sorted(listed) == sorted(p for p in there if not p.startswith("data/description"))
+
+
+def test_a_changed_slice_stops_the_next_build(experiment, tmp_path, capsys):
+    package = tmp_path / "PACKAGE"
+    build_deposit(experiment, package)
+    path = experiment.parent / "raw/em/slice_0005.tif"
+    plane = tifffile.imread(path)
+    tifffile.imwrite(path, plane + 1, resolution=(1e5, 1e5), resolutionunit=3)
+    arguments = ["deposit", "build", str(experiment), "-o", str(package), "-q"]
+    assert main(arguments) == 1
+    assert "data/em-raw/slice_0005.tif" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite"]) == 0
+    assert main([*arguments, "--link", "--copy"]) == 2
+    assert main(["deposit", "build", str(experiment), "-o", str(package), "--archive", "x"]) == 2
+
+
+def test_the_thumbnail_follows_the_transform(experiment):
+    data = read_document(experiment).data
+    png, shown = make_thumbnail(data, experiment.parent)
+    assert shown == "lm-raw on a plane of em-raw"
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    assert min(picture.shape[:2]) >= 400
+    magenta = picture[..., 0] - picture[..., 1]
+    rows, columns = np.nonzero(magenta > 60)
+    inside = rows > 100  # the label is magenta too
+    centre = (rows[inside].mean() / picture.shape[0], columns[inside].mean() / picture.shape[1])
+    assert centre == pytest.approx((30 / 60, 40 / 70), abs=0.03)
+
+
+@pytest.mark.parametrize("axes", ["zyx", "xyz"])
+@pytest.mark.parametrize("forward", [True, False])
+def test_axes_units_and_direction_of_the_transform_change_no_pixel(experiment, axes, forward):
+    data = read_document(experiment).data
+    expected = make_thumbnail(data, experiment.parent)
+    transform = data["correlations"][0]["transforms"][0]
+    sign = 1 if forward else -1
+    matrix = np.eye(4)
+    matrix[:3, 3] = np.array(SHIFT[:: -1 if axes == "xyz" else 1]) * sign / 1000
+    transform |= {
+        "matrix": [float(v) for v in matrix.ravel()],
+        "matrix_axes": axes,
+        "matrix_unit": "um",
+        "transform_direction": "fixed_to_moving" if forward else "moving_to_fixed",
+    }
+    assert make_thumbnail(data, experiment.parent) == expected
+
+
+def test_without_a_registration_the_em_stands_alone(experiment):
+    data = read_document(experiment).data
+    del data["correlations"][0]["transforms"]
+    assert make_thumbnail(data, experiment.parent)[1] == "a plane of em-raw"
+    for path in (experiment.parent / "raw").iterdir():
+        shutil.rmtree(path)
+    png, reason = make_thumbnail(data, experiment.parent)
+    assert png is None
+    assert "found none" in reason
+
+
+def test_what_is_no_deposition_is_refused(tmp_path, capsys):
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    assert main(["deposit", "import", str(broken), "-o", str(tmp_path / "x.yaml")]) == 3
+    assert main(["deposit", "diff", str(tmp_path), str(broken)]) == 2
+    assert "expected a package" in capsys.readouterr().err
