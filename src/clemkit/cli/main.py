@@ -21,6 +21,7 @@ from clemkit.cli import (
     init,
     landmarks,
     metadata,
+    protocol,
     query,
     rdf,
     register,
@@ -51,6 +52,7 @@ app.command("warp", short_help="Apply a registration.")(warp.warp)
 app.command("evaluate", short_help="True error at landmark pairs.")(evaluate.evaluate)
 app.command("init", short_help="A description to fill in.")(init.init)
 app.add_typer(metadata.app, name="metadata", short_help="Workbooks, CSV, OME-XML, archives.")
+app.add_typer(protocol.app, name="protocol", short_help="Sample-preparation protocols.")
 app.command("validate", short_help="Check a description.")(validate.validate)
 app.command("rdf", short_help="A description as linked data.")(rdf.rdf)
 app.command("query", short_help="SPARQL over descriptions.")(query.query)

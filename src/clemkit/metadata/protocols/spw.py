@@ -174,11 +174,16 @@ def to_spw(data: Mapping[str, Any], *, protocol: str | None = None) -> SpwWritin
     own = _kept_values(chosen)
     findings: list[Problem] = []
     steps: list[Any] = []
+    silent: dict[str, list[int]] = {}
     for i, step in enumerate(chosen.get("steps", ())):
         document, remarks = write_step(step, i + 1, names, recipes)
         steps.append(document)
         where = ("protocols", place, "steps", i)
-        findings += [_problem(r, where) for r in remarks]
+        findings += [_problem(r, where) for r in remarks if r.rule != "spw-not-said"]
+        for remark in remarks:
+            if remark.rule == "spw-not-said":
+                silent.setdefault(remark.words, []).append(i + 1)
+    findings += (_silent(words, found, place) for words, found in silent.items())
     about = _about(data, chosen)
     had_steps = not any(c["at"] == ["data"] for c in own.get("differences", ()))
     if had_steps:
@@ -393,11 +398,17 @@ def _problem(remark: Remark, where: tuple[str | int, ...]) -> Problem:
     said = {
         "spw-converted": "the form has no such unit; written",
         "spw-in-notes": "the form has no field for it; written in the notes:",
-        "spw-not-said": "SPW has no place for",
         "spw-out-of-date": "a value has changed since it was read;",
     }[remark.rule]
     place = (*where, *(remark.slot.split("/") if remark.slot else ()))
     return Problem(place, remark.rule, "warning", f"{said} {remark.words}")
+
+
+def _silent(words: str, steps: Sequence[int], place: int) -> Problem:
+    listed = ", ".join(map(str, steps[:12])) + (", …" if len(steps) > 12 else "")
+    message = f"SPW has no place for {words} (steps {listed})"
+    hint = "they stay in the description"
+    return Problem(("protocols", place, "steps"), "spw-not-said", "warning", message, hint)
 
 
 def _stale(change: Difference, where: tuple[str | int, ...]) -> Problem:
