@@ -36,7 +36,7 @@ _ACTIONS: Final = (
     ("anaesthetise", r"an(?:a)?esthet[iu][sz](?:e|ed|ing)|sedat(?:e|ed)|eutha?ni[sz](?:e|ed)|euthanas\w+|sacrificed?|killed|decapitated?|"
      r"cervical(?:ly)?\sdislocat\w+|betäubt", r"an(?:a)?esthesia|euthanasia|cervical\sdislocation"),
     ("perfuse", r"perfus(?:e|ed|ing)|perfusion[-\s]fix(?:ed)?|flush(?:ed)?(?=\s(?:trans|with|through|via|the\svas|the\sblood))", r"perfusions?"),
-    ("dissect", r"dissect(?:ed|ing)?|excis(?:e|ed)|explant(?:ed)?|harvest(?:ed)?|minced?|(?:punched|biops(?:y|ied))|took\sout|taken\sout|"
+    ("dissect", r"dissect(?:ed|ing)?|excis(?:e|ed)|explant(?:ed)?|harvest(?:ed)?|minced?|punch(?=\sout|\s(?:discs|disks|holes|\d))|(?:punched|biops(?:y|ied))|took\sout|taken\sout|"
      r"enucleated?|diced?|(?:removed?|taken|extracted?|isolated?)(?=\s(?:from\sthe|and\s(?:placed|cut|fixed|immersed|post|trimmed|hemi)|"
      r"the\s(?:brain|tissue|liver|kidney|heart|retina|eye|spleen|lung|muscle|organ)))|"
      r"(?<=brain was )(?:removed|extracted|isolated)|(?<=brains were )(?:removed|extracted|isolated)", r"dissection|biopsy|biopsies|necropsy"),
@@ -71,7 +71,7 @@ _ACTIONS: Final = (
      r"(?:quick\s|rapid\s)?freeze[-\s]?substitution|substitution|AFS\s(?:protocol|program(?:me)?)|gefriersubstitution"),
     ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
      r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
-    ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)|CPD", r"critical[-\s]point\sdrying"),
+    ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)", r"critical[-\s]point\sdrying|CPD"),
     ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"

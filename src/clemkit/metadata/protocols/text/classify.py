@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from clemkit.metadata.protocols.text.clauses import unknown_name
+
 __all__ = ["History", "classify"]
 
 
@@ -41,12 +43,15 @@ class History:
         self.substituted |= name == "FreezeSubstitution"
         self.resin |= name == "Infiltration"
         self.cured |= name in ("OvenCuring", "UvPolymerization")
-        if name in ("SectionCollection", "PostStaining") or (name == "Sectioning" and (thin or self.cured)):
+        if name in ("SectionCollection", "PostStaining") or (
+            name == "Sectioning" and (thin or self.cured)
+        ):
             self.sectioned = True
 
-
     def _last(self) -> str:
-        treated = [c for c in self.classes[:-1] if c not in ("Rinsing", "OtherStep", "UnparsedStep")]
+        treated = [
+            c for c in self.classes[:-1] if c not in ("Rinsing", "OtherStep", "UnparsedStep")
+        ]
         return treated[-1] if treated else ""
 
 
@@ -135,7 +140,13 @@ def classify(
     if action in _SPECIAL:
         return _SPECIAL[action](groups, words, history, hottest)
     held = set(groups)
-    if repeated and held & {"buffer", "water"} and held <= {"buffer", "water", "protein", "detergent", "additive"}:
+    if action == "" and not held and repeated and unknown_name(words):
+        return "Rinsing"
+    if (
+        repeated
+        and held & {"buffer", "water"}
+        and held <= {"buffer", "water", "protein", "detergent", "additive"}
+    ):
         return "Rinsing"
     return _by_material(action, groups, words, history, hottest, has_time)
 
@@ -149,7 +160,9 @@ _DIRECT = {
 }  # fmt: skip
 
 
-def _substitute(groups: Collection[str], words: str, history: History, hottest: float | None) -> str | None:
+def _substitute(
+    groups: Collection[str], words: str, history: History, hottest: float | None
+) -> str | None:
     low = history.frozen or re.search(r"freeze|AFS|\bFS\b|gefrier|[-−–]\s?\d\d\s?°", words, re.I)
     if low or not {"transition", "resin"} & set(groups):
         return "FreezeSubstitution"
@@ -277,11 +290,21 @@ def _mount(groups: Collection[str], words: str, history: History, hottest: float
 
 
 def _section(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    if re.search(
+        r"\bcut\s(?:the\s)?(?:kapton\s)?(?:tape|paper|foil|parafilm|filter|aclar|membrane)\b",
+        words,
+        re.I,
+    ):
+        return "OtherStep"
     if re.search(r"jeweller|jeweler|saw\b|razor|out\s(?:of|with|from)\b", words) and (
         history.cured or history.resin
     ):
         return "Trimming"
-    if re.search(r"section|slice|ribbon|microtom|vibratom|knife|thin\b", words, re.I):
+    if re.search(
+        r"section|slice|ribbon|microtom|vibratom|kni(?:fe|ves)|ultracut|thin\b|\b\d+\s?nm\b",
+        words,
+        re.I,
+    ):
         return "Sectioning"
     if _PIECES.search(words) or re.search(r"scalpel|razor|blade|\boff\b|\bout\b|punch", words):
         return "Trimming" if history.cured else "Dissection"
@@ -370,15 +393,33 @@ def _by_material(
         if "dehydrant" in held and held & {"osmium", "uranyl", "aldehyde", "mordant"}:
             return "FreezeSubstitution"
     if action == "hold" and not held & {"resin", "uranyl", "osmium", "aldehyde", "lead", "mordant"}:
-        if "cryogen" in held or history.cured and (not held) and re.search(r"°|dark|dry|until|desicc", words):
+        if re.search(r"desicc|exsik|silica\sgel|fridge|refrigerat|freezer", words, re.I):
             return "Storage"
-    if re.search(r"\bin\s(?:the\s|this\s)?(?:same\s|fresh\s)?(?:aldehyde\s)?fixative", words) and not history.osmium:
+        if (
+            "cryogen" in held
+            or history.cured
+            and (not held)
+            and re.search(r"°|dark|dry|until|desicc", words)
+        ):
+            return "Storage"
+    if (
+        re.search(r"\bin\s(?:the\s|this\s)?(?:same\s|fresh\s)?(?:aldehyde\s)?fixative", words)
+        and not history.osmium
+    ):
         return "ChemicalFixation"
     if re.match(r"\W*(?:the\s)?(?:\w+\s)?microwav", words, re.I) and not held:
-        treated = [c for c in history.classes if c not in ("Dissection", "Trimming", "Rinsing", "OtherStep", "Anaesthesia")]
+        treated = [
+            c
+            for c in history.classes
+            if c not in ("Dissection", "Trimming", "Rinsing", "OtherStep", "Anaesthesia")
+        ]
         if treated:
             return treated[-1]
-    if re.search(r"\bfiducials?\b|\w*beads\b|microspheres", words, re.I) and action in ("apply", "incubate", "fiducial") and not held & {"resin", "osmium"}:
+    if (
+        re.search(r"\bfiducials?\b|\w*beads\b|microspheres", words, re.I)
+        and action in ("apply", "incubate", "fiducial")
+        and not held & {"resin", "osmium"}
+    ):
         return "FiducialApplication"
     if "immuno" in held and not held & {"osmium"}:
         return "ImmunoLabelling"
@@ -409,6 +450,8 @@ def _by_material(
         return "PostStaining" if sections else "EnBlocStaining"
     if "section-dye" in held:
         return "PostStaining" if sections or history.cured else "EnBlocStaining"
+    if held & {"reducer"} and held <= {"reducer", "buffer", "water", "additive"}:
+        return "Incubation"
     if "reducer" in held or "stain" in held:
         return "PostStaining" if sections else "EnBlocStaining"
     if "dye" in held:
@@ -417,10 +460,14 @@ def _by_material(
         if hottest is not None and hottest >= 45:
             return "OvenCuring"
         return "Infiltration"
+    if "drying" in held:
+        return "OtherStep"
+    if last == "CellCulture" and action == "" and held <= {"medium", "protein", "additive"}:
+        return "CellCulture"
     if "anaesthetic" in held:
         return "Anaesthesia"
     if "cryogen" in held:
-        return "OtherStep" if history.frozen else "PlungeFreezing"
+        return "OtherStep" if history.frozen or history.cured else "PlungeFreezing"
     if "transition" in held:
         return "Dehydration"
     if "dehydrant" in held:
@@ -440,7 +487,9 @@ def _by_material(
         return "Mounting"
     if "metal" in held:
         return "Coating" if re.search(r"\bnm\b|thick|layer|coat|sputter", words) else "OtherStep"
-    if action == "apply" and re.search(r"\b(?:cement|glue|adhesive|epoxy|silver\spaint|paste)\b", words, re.I):
+    if action == "apply" and re.search(
+        r"\b(?:cement|glue|adhesive|epoxy|silver\spaint|paste)\b", words, re.I
+    ):
         return "Mounting"
     if _GRID.search(words) and (
         (last in ("Sectioning", "SectionCollection") and action in ("", "apply") and not held)

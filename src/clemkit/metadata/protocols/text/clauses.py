@@ -11,7 +11,7 @@ from clemkit.metadata.protocols.text.materials import NamedMaterial
 from clemkit.metadata.protocols.text.quantities import FoundQuantity
 from clemkit.metadata.protocols.text.segments import Segment, trimmed
 
-__all__ = ["Clause", "split_segment"]
+__all__ = ["Clause", "split_segment", "unknown_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,43 @@ _CONTEXT_HEAD = re.compile(
 _WEAK = frozenset(("incubate", "apply", "hold", "remove", "thaw", "warm", "image", "prepare"))
 _RELATIVE = re.compile(r"\A\W*(?:which|that|where|whose|who|so\sthat|such\sthat)\b", re.I)
 _PASSIVE = re.compile(r"\b(?:was|were)\s(?:then\s|subsequently\s)?\w+(?:ed|en|ut)\b")
-_STRONG_GROUPS = frozenset(("osmium", "uranyl", "lead", "mordant", "resin", "aldehyde", "section-dye", "dab", "immuno", "dye"))
+_STRONG_GROUPS = frozenset(
+    (
+        "osmium",
+        "uranyl",
+        "lead",
+        "mordant",
+        "resin",
+        "aldehyde",
+        "section-dye",
+        "dab",
+        "immuno",
+        "dye",
+    )
+)
 # a thin section named with its thickness, and what follows without a comma
-_THIN = re.compile(r"(?:semi-?|ultra-?)thin\s(?:sections?\s)?[(]?\d[\d.,–-]*\s?(?:nm|[µμ]m)[)]?(?=\s(?!thick|sections?\b|slices?\b))", re.I)
+_THIN = re.compile(
+    r"(?:semi-?|ultra-?)thin\s(?:sections?\s)?[(]?\d[\d.,–-]*\s?(?:nm|[µμ]m)[)]?(?=\s(?!thick|sections?\b|slices?\b|were\b|was\b|are\b|is\b|with\b|at\b|of\b|from\b|using\b|on\b|in\b|for\b|and\b|by\b))",
+    re.I,
+)
+# sections of 80 nm, and what they are on
+_ON_GRIDS = re.compile(
+    r"(?:\bsections?|thin|\bcut)\b[^,;.]{0,30}?\d\s?(?:nm|[µμ]m)[)]?\s(on\s(?:[\w/-]+\s){0,4}(?:grids?|wafers?|coverslips?|tape|slides?)\b(?:\s\([^)]*\))?)(\s(?=(?:were|was)\s))?",
+    re.I,
+)
+_IF = re.compile(r"\bif\b[^,:;.]{3,60}:\s", re.I)
+_ARROW = re.compile(r"->|→|=>|⇒")
+_UNKNOWN = re.compile(
+    r"\W*([A-Za-z][\w'-]{1,20}(?:\s[A-Za-z][\w-]{0,15})?)[\s:,]+\d{1,2}\s?[x×]\s?\d+(?:[-–]\d+)?\s?(?:min|['`′’]|sec|s\b|h\b)"
+)
+_FUNCTION_WORDS = frozenset(
+    "pure then fresh and last again rinse wash washes rinses dann je each for repeat neat change changes".split()
+)
+_NO = re.compile(
+    r"\b(?:without|no|omit\w*|instead\sof|not|skip)\s(?:(?:any|the|further|prior|additional)\s)?\Z",
+    re.I,
+)
+_PURPOSE = re.compile(r"(?:\A|[.;,]\s)\W*for\s(?:[\w-]+\s){0,3}\Z", re.I)
 # After three washes in buffer the samples were …
 _AFTER = re.compile(
     r"(?:(?<=\A)|(?<=[.;]\s)|(?<=,\s))(?=(?:After|Following|after|following)\b)((?:(?![,;]|[.]\s).){8,120}?)\s(?=(?:(?:the|all|these)\s)?"
@@ -105,7 +139,7 @@ def split_segment(
         starts, inherited = _begins(text, chunk, groups[-1] if groups else [], last_action)
         if groups and not starts:
             groups[-1].append(chunk)
-        elif groups and not any(c.cues for c in groups[-1]) and not _is_treatment(groups[-1]):
+        elif groups and not any(c.cues for c in groups[-1]) and not _stands_alone(text, groups[-1]):
             groups[-1].append(chunk)  # what stands before the first treatment belongs to it
             inherits[-1] = inherited
         else:
@@ -188,6 +222,9 @@ def _chunks(
         if c.action == "fiducial"
         or not any(s < c.end and c.start < e for s, e in held if e - s > 2 and (s, e) not in counted)
     ]  # fmt: skip
+    cues = [c for c in cues if not _NO.search(text[segment.body : c.start])]
+    if len(cues) > 1:
+        cues = [c for c in cues if c.is_verb or not _PURPOSE.search(text[segment.body : c.start])]
     depth = _parentheses(text, segment.body, segment.end)
     cuts = [(segment.body, "")]
     for match in _SEPARATOR.finditer(text, segment.body, segment.end):
@@ -196,6 +233,11 @@ def _chunks(
             continue
         if end < segment.end and start > segment.body:
             cuts.append((start, match[0]))
+    for match in _ON_GRIDS.finditer(text, segment.body, segment.end):
+        cuts.append((match.start(1), "\0"))
+        if match[2]:
+            cuts.append((match.end(1), "\0"))
+    cuts += [(m.end(), "\0") for m in _IF.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(1), "\0") for m in _AFTER.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(), "\0") for m in _THIN.finditer(text, segment.body, segment.end)]
     cuts.sort()
@@ -230,6 +272,23 @@ def _is_treatment(group: Sequence[_Chunk]) -> bool:
     )
 
 
+def _stands_alone(text: str, group: Sequence[_Chunk]) -> bool:
+    """Whether a group without a verb is a treatment, and no beginning of the next one."""
+    if group[0].link == "\0" or unknown_name(text[group[0].start : group[0].end]):
+        return True
+    if _CONTEXT_HEAD.match(text[group[0].start : group[0].end]):
+        return False
+    named = {m.group for c in group for m in c.materials}
+    opened = len(group) > 1 or group[0].link != ""
+    return _is_treatment(group) or bool(named & _STRONG_GROUPS) and opened
+
+
+def unknown_name(words: str) -> str | None:
+    """Return the name in ``name 3 x 10 min``, where the lexicon does not know it."""
+    found = _UNKNOWN.match(words)
+    return found[1] if found and found[1].lower() not in _FUNCTION_WORDS else None
+
+
 def _begins(
     text: str, chunk: _Chunk, group: Sequence[_Chunk], last_action: str
 ) -> tuple[bool, bool]:
@@ -237,6 +296,8 @@ def _begins(
     if not group:
         return True, False
     words = text[chunk.start : chunk.end]
+    if _ARROW.search(chunk.link) and (chunk.materials or chunk.cues or unknown_name(words)):
+        return True, False
     if chunk.link == "\0" or _NOT_STEP.search(words):
         return True, False
     if _RELATIVE.match(words) and not _PASSIVE.search(words):
@@ -264,7 +325,9 @@ def _begins(
     named = any(c.materials for c in group)
     new = {m.canonical for m in chunk.materials} - {m.canonical for c in group for m in c.materials}
     foreign = {m.group for m in chunk.materials} & _STRONG_GROUPS
-    if last_action == "wash" and foreign and timed:
+    if foreign and (
+        last_action == "wash" and timed or last_action in ("section", "collect", "trim")
+    ):
         return True, False
     if ";" in chunk.link and chunk.materials and chunk.quantities:
         return True, False

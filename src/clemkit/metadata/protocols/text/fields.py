@@ -96,9 +96,10 @@ def step_fields(
     rest = _microwave(step, rest, clauses)
     if ladder and any(q.kind in ("concentration", "ratio") for q in rest):
         rest = ladder_stages(step, rest)
-    elif name != "PlungeFreezing" and max(
-        sum(q.kind == kind for q in rest) for kind in ("duration", "temperature")
-    ) > 1:
+    elif (
+        name != "PlungeFreezing"
+        and max(sum(q.kind == kind for q in rest) for kind in ("duration", "temperature")) > 1
+    ):
         rest = temperature_stages(step, rest)
     for quantity in rest:
         _place(step, quantity, uses)
@@ -131,7 +132,13 @@ def _place(step: _Step, quantity: FoundQuantity, uses: Sequence[dict[str, Any]])
         else:
             step.parameter(quantity)
         return
-    if kind == "angle" and re.search(r"milling\sangle\W*(?:of\s)?\Z", step.text[max(0, quantity.start - 20) : quantity.start]) and "milling_angle" in step.slots:
+    if (
+        kind == "angle"
+        and re.search(
+            r"milling\sangle\W*(?:of\s)?\Z", step.text[max(0, quantity.start - 20) : quantity.start]
+        )
+        and "milling_angle" in step.slots
+    ):
         step.fields.pop("milling_angle", None)
         step.spans = [s for s in step.spans if s.get("span_field") != "milling_angle"]
     if step.name == "PlungeFreezing" and _plunge(step, quantity):

@@ -67,6 +67,7 @@ _BY_NAME: Final = {
     "adhesive": "silver_paint conductive_epoxy carbon_tape cyanoacrylate_glue",
     "medium": "DMEM RPMI growth_medium Murashige_and_Skoog_medium",
     "film": "pioloform formvar",
+    "drying": "hexamethyldisilazane",
     "sugar": "sucrose trehalose glycerol PVP-sucrose methyl_cellulose-sucrose methyl_cellulose",
 }
 _GROUPS: Final = {
@@ -89,20 +90,27 @@ _GENERIC = frozenset(
 )
 _SUPPORT_BEHIND = re.compile(
     r"[-–/\s]*(?:(?:formvar|carbon|pioloform|slot|Cu|copper|nickel|and|film|collodion|poly-?l-?lysine|Quantifoil|R\s?\d|mesh|\d+|finder|index|hexagonal|EM|TEM|support|micro)[-–/.\d\s]+){0,5}"
-    r"(?:-?\s?coated|coat\b|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|wafer|pellets?\sof)",
+    r"(?:-?\s?coated|coat\b|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|capsules?\b|moulds?\b|molds?\b|wafer|pellets?\sof)",
     re.I,
 )
 _MADE_FROM = re.compile(
     r"(?:stock|made|diluted|prepared|dissolved)\s(?:\w+\s){0,3}(?:in|from|with)\s(?:[\d.,]+\s?\S{1,4}\s)?\Z"
 )
 _ABSENT = re.compile(
-    r"\b(?:no|without|lacking|omitting|instead\sof|rather\sthan|free\sof|excess|excluding|devoid\sof|absence\sof|except|not|avoid|ohne)\s(?:(?:any|added|the|further|free|additional)\s)?\Z", re.I
+    r"\b(?:no|without|lacking|omitting|instead\sof|rather\sthan|free\sof|excess|excluding|devoid\sof|absence\sof|except|not|avoid|ohne)\s(?:(?:any|added|the|further|free|additional)\s)?\Z",
+    re.I,
 )
 _OVERNAMED = re.compile(r"\A(?:immuno-?gold|embed|film|label)\Z")
 
 
-_CONJUGATED = re.compile(r"[-–\s]+(?:(?:conjugated|coupled|labell?ed)\s(?:to|with)\s)?\Z")
+_CONJUGATED = re.compile(
+    r"[-–\s]+(?:(?:conjugated|coupled|labell?ed)\s(?:to|with)\s)?(?:\d+[-\s]?nm[-\s](?:colloidal\s)?)?\Z"
+)
 _CONJUGATE_BEFORE = re.compile(r"\A(?:[-–\s]*(?:conjugated|labell?ed|coupled|tagged)?[-–\s]+)\Z")
+_BARE = frozenset(("buffer", "puffer", "medium", "the same buffer", "same buffer"))
+_MEDIUM = re.compile(
+    r"(?<![\w-])(?:fresh\s|warm\s|culture\s|growth\s|full\s)*(medium)(?![\w-])(?!\s(?:was|were|size|to\shigh))(?<!to the medium)(?<!from the medium)"
+)
 _BUFFER = re.compile(
     r"(?<![\w-])(?:(?:the\s)?same\s|fresh\s|cold\s)?(buffer|Puffer)(?![\w-])(?!\s(?:[A-Z]\b|\d|exchange))(?<!blocking buffer)(?<!lysis buffer)(?<!incubation buffer)(?<!labeling buffer)(?<!labelling buffer)"
 )
@@ -116,21 +124,31 @@ def find_named_materials(text: str) -> list[NamedMaterial]:
     mentions = find_materials(text)
     found = [_named(m) for m in mentions if _is_meant(m, text)]
     found = _without_conjugates(found, text)
-    for match in _BUFFER.finditer(text):
-        start, end = match.span(1)
-        if any(m.start < end and start < m.end for m in mentions if m.canonical.lower() not in _GENERIC):
-            continue
-        last = next((m for m in reversed(found) if m.group == "buffer" and m.end <= start and m.rule == "lexicon"), None)
-        if last is not None and text[start - 1 : start] != "-":
-            carried = NamedMaterial(start, end, match[1], last.canonical, "buffer", rule="carry-over")
-            found.append(carried)
-            found.sort(key=lambda m: m.start)
+    taken = [m for m in mentions if m.canonical.lower() not in _GENERIC]
+    for pattern, group in ((_BUFFER, "buffer"), (_MEDIUM, "medium")):
+        for match in pattern.finditer(text):
+            start, end = match.span(1)
+            if (
+                any(m.start < end and start < m.end for m in taken)
+                or text[start - 1 : start] == "-"
+            ):
+                continue
+            before = [
+                m for m in found if m.group == group and m.end <= start and m.rule == "lexicon"
+            ]
+            if before:
+                last = max(before, key=lambda m: m.start)
+                found.append(
+                    NamedMaterial(start, end, match[1], last.canonical, group, rule="carry-over")
+                )
     return sorted(found, key=lambda m: m.start)
 
 
 def _without_conjugates(found: Sequence[NamedMaterial], text: str) -> list[NamedMaterial]:
     """Leave out the dye, gold or biotin that is bound to an antibody named beside it."""
-    antibodies = [m for m in found if m.canonical.endswith("antibody") and m.canonical.startswith("anti-")]
+    antibodies = [
+        m for m in found if m.canonical.endswith("antibody") and m.canonical.startswith("anti-")
+    ]
     kept = []
     for m in found:
         bound = m.group in ("dye", "immuno", "metal", "bead", "label") and any(
@@ -138,7 +156,10 @@ def _without_conjugates(found: Sequence[NamedMaterial], text: str) -> list[Named
             and (
                 (a.end <= m.start and _CONJUGATED.fullmatch(text[a.end : m.start]))
                 or (m.end <= a.start and _CONJUGATE_BEFORE.fullmatch(text[m.end : a.start]))
-                or (m.canonical in ("primary antibody", "secondary antibody") and abs(a.start - m.end) < 60)
+                or (
+                    m.canonical in ("primary antibody", "secondary antibody")
+                    and abs(a.start - m.end) < 60
+                )
             )
             for a in antibodies
         )
@@ -164,15 +185,21 @@ def _named(mention: Mention) -> NamedMaterial:
     return NamedMaterial(
         mention.start, mention.end, mention.verbatim, mention.canonical, group,
         is_ambiguous=mention.ambiguous,
+        rule="carry-over" if mention.verbatim.lower() in _BARE else "lexicon",
     )  # fmt: skip
 
 
 def _is_meant(mention: Mention, text: str) -> bool:
     """Whether a name is a material that is used: no coat of a grid, no expressed protein."""
     name, behind = mention.canonical, text[mention.end : mention.end + 40]
-    if mention.kind == "tag" or name in _EXPRESSED or name.endswith(" tape") or _OVERNAMED.match(mention.verbatim):
+    if (
+        mention.kind == "tag"
+        or name in _EXPRESSED
+        or name.endswith(" tape")
+        or _OVERNAMED.match(mention.verbatim)
+    ):
         return False
-    if name.lower() in _GENERIC or mention.verbatim.lower() in _GENERIC:
+    if name.lower() in _GENERIC or (mention.ambiguous and mention.verbatim.lower() in _GENERIC):
         return False
     if _ABSENT.search(text[max(0, mention.start - 30) : mention.start]):
         return False

@@ -50,7 +50,10 @@ _COLD_LATER = re.compile(
 )
 
 
-_ANGLE = re.compile(r"(?:diatome|knife|angle|tilt\w*|rotat\w*|ultra|cryo|diamond)\W{0,3}(?:of\s)?\0|\0\s?(?:angle|diamond|knife|tilt|wedge|clearance)", re.I)
+_ANGLE = re.compile(
+    r"(?:diatome|knife|angle|tilt\w*|rotat\w*|ultra|cryo|diamond)\W{0,3}(?:of\s)?\0|\0\s?(?:angle|diamond|knife|tilt|wedge|clearance)",
+    re.I,
+)
 
 
 def number_tokens(text: str) -> list[Token]:
@@ -127,7 +130,9 @@ def _unit(text: str, start: int, end: int, value: float) -> tuple[tuple[str, str
     word = unit_of(found[1])
     if word is None:
         return None, end
-    if found[1].strip() in ("°", "º", "˚") and _ANGLE.search(text[max(0, start - 24) : start] + "\0" + text[found.end() : found.end() + 12]):
+    if found[1].strip() in ("°", "º", "˚") and _ANGLE.search(
+        text[max(0, start - 24) : start] + "\0" + text[found.end() : found.end() + 12]
+    ):
         return ("deg", "angle"), found.end()
     if "\n" in found[0] and len(found[1].strip()) < 2 and found[1] != "%":
         return None, end

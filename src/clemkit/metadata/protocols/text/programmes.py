@@ -38,7 +38,11 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
                 pending = None
         elif kind == "count":
             opens = following is not None and following.kind in ("concentration", "ratio")
-            anew = bool(stages) and "duration" in stages[-1] and _ANEW.search(text[stages[-1]["duration"][1].end : quantity.start])
+            anew = (
+                bool(stages)
+                and "duration" in stages[-1]
+                and _ANEW.search(text[stages[-1]["duration"][1].end : quantity.start])
+            )
             near = following is not None and following.start - quantity.end < 4
             if opens and near or not stages:
                 pending = quantity

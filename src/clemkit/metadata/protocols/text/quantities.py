@@ -118,11 +118,18 @@ _CONTAINER = re.compile(
 )
 _PARTICLE = re.compile(
     r"[-\s]*(?:(?:colloidal|diameter|in\sdiameter|protein|IgG|fiducial|carboxylated|fluorescent|latex|silica|polystyrene|TetraSpeck|streptavidin|nano|BSA|Au)[-–\s]*(?:A[-–\s]*|G[-–\s]*)?){0,3}"
-    r"(?:gold\b(?!\s(?:coat|layer|film)|[-–/]\s?pall)|particles?|\w*beads?|microspheres?|nanoparticles?|spheres?|diamonds?|-?filter\w*|conjugat\w*|-?sized|pores?|crystals?)", re.I
+    r"(?:gold\b(?!\s(?:coat|layer|film)|[-–/]\s?pall)|particles?|\w*beads?|microspheres?|nanoparticles?|spheres?|diamonds?|-?filter\w*|conjugat\w*|-?sized|pores?|crystals?)",
+    re.I,
 )
-_PARTICLE_BEFORE = re.compile(r"(?:protein\sA[-–\s]gold|gold\sparticles|particle\ssize|beads?|colloidal\sgold|nanogold)\s?[(,]?\s?\Z", re.I)
+_PARTICLE_BEFORE = re.compile(
+    r"(?:protein\sA[-–\s]gold|gold\sparticles|particle\ssize|beads?|colloidal\sgold|nanogold)\s?[(,]?\s?\Z",
+    re.I,
+)
 _COATED = re.compile(r"coat|sputter|layer|evaporat|bedampf|besputter|film", re.I)
-_AGE = re.compile(r"[-\s](?:old|of\sage|post[-\s]?(?:fert|nat|hatch|germin|inject|transf|infect)\w*|after\s(?:birth|germination|infection|transfection|injection)|dpf|hpf|hpi|in\svitro|light)\b", re.I)
+_AGE = re.compile(
+    r"[-\s](?:old|of\sage|post[-\s]?(?:fert|nat|hatch|germin|inject|transf|infect)\w*|after\s(?:birth|germination|infection|transfection|injection)|dpf|hpf|hpi|in\svitro|light)\b",
+    re.I,
+)
 _QUALIFIED = re.compile(r"\s[A-Za-z][\w\s-]{2,40}?\s\((?:[^()\d]*[,;]\s*)?(w/v|v/v|w/w)\)", re.I)
 _HUMID = re.compile(r"\s*(?:relative\s|rel\.\s)?(?:humidity|r\.?h\.?\b|RH\b|luftfeuchte)", re.I)
 _HUMID_BEFORE = re.compile(
@@ -325,7 +332,15 @@ class _Reader:
         if found := _TIMES_BEHIND.match(behind):
             # 10x PBS is a stock, not ten repeats
             if re.match(r"\s\d", found[0]):
-                self._add(token.start, token.end, "count", "count", value=whole, rule="times", confidence=0.9)
+                self._add(
+                    token.start,
+                    token.end,
+                    "count",
+                    "count",
+                    value=whole,
+                    rule="times",
+                    confidence=0.9,
+                )
                 return index + 1
             letter = found[0].strip().lower() in ("x", "×", "✕")
             if letter and (whole > 12 or _NOT_REPEATS.match(behind)):
@@ -425,7 +440,12 @@ class _Reader:
         if True not in own and at + 1 < len(self._tokens) and len(items) > 1:
             # 30, 50, 70, 2× 100%
             later = self._tokens[at + 1].unit
-            if later and later[0].startswith("percent") and _LIST.fullmatch(self._link(at - 1)) and _TIMES.fullmatch(self._link(at)):
+            if (
+                later
+                and later[0].startswith("percent")
+                and _LIST.fullmatch(self._link(at - 1))
+                and _TIMES.fullmatch(self._link(at))
+            ):
                 units = [later] * len(items)
         for i in range(len(units) - 2, -1, -1):
             units[i] = units[i] or units[i + 1]
@@ -471,7 +491,15 @@ class _Reader:
             rule, confidence = "shared-unit", min(confidence, 0.9)
         if kind == "duration" and _AGE.match(behind):
             kind = "container"
-        if kind in ("volume", "length") and not _COATED.search(self._text[max(0, start - 50) : start] + behind[:24]) and (_CONTAINER.match(behind) or _PARTICLE.match(behind) or _PARTICLE_BEFORE.search(before)):
+        if (
+            kind in ("volume", "length")
+            and not _COATED.search(_sentence_tail(self._text, start) + behind[:24])
+            and (
+                _CONTAINER.match(behind)
+                or _PARTICLE.match(behind)
+                or _PARTICLE_BEFORE.search(before)
+            )
+        ):
             kind = "container"
         if kind == "concentration" and re.match(r"\s?(?:confluen|viab|CO2\b)", behind):
             kind = "container"
@@ -494,6 +522,11 @@ class _Reader:
             start, end, kind, name, value=value, minimum=low, maximum=high,
             tolerance=item.tolerance, rule=rule, confidence=confidence,
         )  # fmt: skip
+
+
+def _sentence_tail(text: str, end: int) -> str:
+    """Return up to fifty characters before *end* that are of the same sentence."""
+    return re.split(r"[.;\n]", text[max(0, end - 50) : end])[-1]
 
 
 def _in_one_unit(item: _Item) -> tuple[float, float, str]:

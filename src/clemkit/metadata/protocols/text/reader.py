@@ -10,7 +10,7 @@ from typing import Any
 from clemkit.errors import Problem
 from clemkit.metadata.protocols.reading import ProtocolReading
 from clemkit.metadata.protocols.text.classify import History, classify
-from clemkit.metadata.protocols.text.clauses import Clause, split_segment
+from clemkit.metadata.protocols.text.clauses import Clause, split_segment, unknown_name
 from clemkit.metadata.protocols.text.fields import step_fields
 from clemkit.metadata.protocols.text.materials import NamedMaterial, find_named_materials
 from clemkit.metadata.protocols.text.quantities import FoundQuantity, find_quantities
@@ -49,10 +49,29 @@ _SERIES = frozenset(
     )
 )
 _PROGRAMMES = frozenset(("FreezeSubstitution", "UvPolymerization", "OvenCuring", "Infiltration"))
-_APART = frozenset(("Storage", "Sectioning", "SectionCollection", "Mounting", "Trimming", "Dissection", "CellCulture", "Anaesthesia", "UnparsedStep"))
-_SAME = re.compile(r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I)
-_RESIN = re.compile(r"\b(?:resin|embedding\smedium|epoxy\smixture|Harz)\b(?![-\s](?:blocks?|sections?|embedded))", re.I)
-_INTO_COCKTAIL = re.compile(r"cocktail|substitution\s(?:medium|mix\w*|solution)|cryo-?vial|\bAFS\d?\b|Leica\sEM\sAFS", re.I)
+_APART = frozenset(
+    (
+        "Storage",
+        "Sectioning",
+        "SectionCollection",
+        "Mounting",
+        "Trimming",
+        "Dissection",
+        "CellCulture",
+        "Anaesthesia",
+        "UnparsedStep",
+    )
+)
+_SAME = re.compile(
+    r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I
+)
+_RESIN = re.compile(
+    r"\b(?:resin|embedding\smedium|epoxy\smixture|Harz)\b(?![-\s](?:blocks?|sections?|embedded))",
+    re.I,
+)
+_INTO_COCKTAIL = re.compile(
+    r"cocktail|substitution\s(?:medium|mix\w*|solution)|cryo-?vial|\bAFS\d?\b|Leica\sEM\sAFS", re.I
+)
 _NEGATED = re.compile(
     r"\b(?:no|without|omit(?:ted|ting)?|neither)\b(?=.{0,40}\b(?:stain|fix|osmi|coat|contrast|applied|used|added|performed|needed)\w*)|"
     r"\b(?:was|were|is|are)\s(?:not|never)\b",
@@ -61,11 +80,12 @@ _NEGATED = re.compile(
 # what a solution was made of, and why something is done
 _ASIDE = re.compile(
     r"\bfrom\s(?:an?|the)\s[^,;)]{0,40}\bstock\b[^,;)]*|\bstock\s(?:solution\s)?in\s[^,;)]*"
-    r"|\((?:this\s|to\s|it\s|which\s)?(?:melts?|removes?|dissolves?|stops?|quenche?s?|prevents?|reduces?|keeps?|helps?|avoids?|improves?)\b[^)]*\)", re.I
+    r"|\((?:this\s|to\s|it\s|which\s)?(?:melts?|removes?|dissolves?|stops?|quenche?s?|prevents?|reduces?|keeps?|helps?|avoids?|improves?)\b[^)]*\)",
+    re.I,
 )
 _REMARK = re.compile(
     r"\A\W*(?:(?:all|every|each|these|the\s(?:above|following|whole))\s(?:of\sthe\s)?(?:\w+\s)?(?:steps?|washes|incubations?|solutions?|procedures?|protocol|processing)\b|"
-    r"(?:note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
+    r"if\b[^.;]*:\s*\Z|(?:note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
     r"(?:staining|embedding|processing|fixation|protocol)?\s?(?:followed|follows)\s(?:published|the\s\w+\sprotocol|a\s))",
     re.I,
 )
@@ -104,7 +124,7 @@ def _drafts(
         inside_q = [q for q in quantities if segment.start <= q.start < segment.end]
         action, first = "", True
         for clause in split_segment(text, segment, inside_m, inside_q):
-            if clause.inherits and not clause.action:
+            if clause.inherits and not clause.action and _fits(action, clause, inside_m):
                 clause = Clause(
                     clause.start, clause.end, action, clause.cues, True, clause.context, segment
                 )
@@ -115,6 +135,24 @@ def _drafts(
             _append(text, drafts, draft, history, first)
             first = False
     return drafts
+
+
+def _fits(action: str, clause: Clause, materials: Sequence[NamedMaterial]) -> bool:
+    """Whether what *clause* names can be used for the action of the clause before."""
+    groups = {m.group for m in materials if clause.start <= m.start < clause.end}
+    wanted = _TAKEN_BY.get(action)
+    return wanted is None or bool(groups & wanted)
+
+
+_TAKEN_BY = {
+    "fix": {"aldehyde", "osmium"}, "postfix": {"aldehyde", "osmium", "reducer"},
+    "wash": {"buffer", "water", "dehydrant", "solvent", "medium"},
+    "stain": {"osmium", "uranyl", "lead", "mordant", "section-dye", "dye", "stain", "immuno", "reducer"},
+    "dehydrate": {"dehydrant", "transition", "resin"}, "label": {"immuno", "dye", "label"},
+    "quench": {"quencher"}, "polymerise": {"resin"}, "freeze": {"cryogen"},
+    "section": set(), "collect": set(), "trim": set(), "mount": {"adhesive"}, "store": set(),
+    "coat": {"metal"}, "culture": {"medium", "protein"},
+}  # fmt: skip
 
 
 def _draft(
@@ -159,7 +197,14 @@ def _draft(
     timed = any(q.kind in ("duration", "count") for q in numbers)
     repeated = any(q.kind == "count" for q in numbers)
     groups = {m.group for m in mine}
-    if _RESIN.search(words) and clause.action in ("apply", "incubate", "infiltrate", "embed", "hold", ""):
+    if _RESIN.search(words) and clause.action in (
+        "apply",
+        "incubate",
+        "infiltrate",
+        "embed",
+        "hold",
+        "",
+    ):
         groups.add("resin")
     found = classify(
         clause.action, groups, words, history, hottest=hottest, has_time=timed, repeated=repeated
@@ -172,12 +217,15 @@ def _draft(
             draft.rule = "heading" if title else "unparsed"
             return draft
     bare = not clause.action and not numbers and not _is_line(text, clause)
-    if found is None or bare:
+    if found is None or (bare and clause.start == clause.segment.start):
         if clause.segment.kind == "row" and not numbers:
             draft.rule, draft.materials = "layout", []
         if clause.action in ("image", "prepare"):
             draft.rule, draft.materials, draft.quantities = clause.action, [], []
         return draft
+    if found == "Rinsing" and not mine and (name := unknown_name(words)):
+        at = words.index(name) + clause.start
+        draft.materials = [NamedMaterial(at, at + len(name), name, name, "unknown", is_known=False)]
     draft.name = found
     draft.rule = clause.action or "materials"
     draft.confidence = 0.9 if clause.action and not clause.inherits else 0.7
@@ -189,7 +237,10 @@ def _is_line(text: str, clause: Clause) -> bool:
     segment = clause.segment
     if segment.kind in ("item", "row"):
         return True
-    line = text[:segment.start].rpartition("\n")[2].strip() + text[segment.end :].partition("\n")[0].strip()
+    line = (
+        text[: segment.start].rpartition("\n")[2].strip()
+        + text[segment.end :].partition("\n")[0].strip()
+    )
     return not line and segment.end - segment.start < 60
 
 
@@ -217,7 +268,7 @@ def _append(text: str, drafts: list[Draft], draft: Draft, history: History, firs
 def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
     """Whether *draft* goes on with what *last* does."""
     same_sentence = not first
-    if same_sentence and draft.name == last.name and draft.name in ("Dissection", "Anaesthesia", "Trimming", "Sectioning", "SectionCollection", "Storage") and not draft.materials:
+    if same_sentence and draft.name == last.name and not draft.materials:
         return True
     groups = {m.group for m in draft.materials}
     clause = draft.clauses[0]
@@ -263,18 +314,40 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
         return True
     if draft.rule in ("warm", "hold") and draft.name == last.name and not groups:
         return True
-    if last.name == "FreezeSubstitution" and draft.name == "OtherStep" and _INTO_COCKTAIL.search(words):
+    if (
+        last.name == "FreezeSubstitution"
+        and draft.name == "OtherStep"
+        and _INTO_COCKTAIL.search(words)
+    ):
         return True
-    if draft.rule in ("warm", "hold", "incubate") and _SAME.search(words) and last.name not in _APART:
+    if (
+        draft.rule in ("warm", "hold", "incubate")
+        and _SAME.search(words)
+        and last.name not in _APART
+    ):
         return True
-    if draft.name not in ("OtherStep", "UnparsedStep") or draft.rule in ("image", "prepare", "remark", "handle"):
+    if draft.name not in ("OtherStep", "UnparsedStep") or draft.rule in (
+        "image",
+        "prepare",
+        "remark",
+        "handle",
+    ):
         return False
     if last.name in ("UnparsedStep", "OtherStep") and not same_sentence or groups:
         return False
     if clause.segment.kind == "row" and last.name in _PROGRAMMES and draft.quantities:
         return any(q.kind == "temperature" for q in draft.quantities)
     if same_sentence:
-        return draft.rule in ("incubate", "apply", "hold", "thaw", "warm", "unparsed", "remove", "materials")
+        return draft.rule in (
+            "incubate",
+            "apply",
+            "hold",
+            "thaw",
+            "warm",
+            "unparsed",
+            "remove",
+            "materials",
+        )
     if draft.rule == "hold" and draft.quantities and last.name not in _APART:
         return True
     if draft.rule == "unparsed" and draft.quantities and last.name in _SERIES:

@@ -57,7 +57,9 @@ _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t:]*-{2,}[-| \t:]*\|?[ \t]*")
 _IMAGE = re.compile(
     r"[ \t]*!\[[^\]]*\]\([^)]*\)[ \t]*|[ \t]*<!--.*?-->[ \t]*|[ \t]*</?\w+[^>]*>[ \t]*"
 )
-_LABEL = re.compile(r"[ \t]*(?:\*\*|__)[^*_]{2,40}(?:\*\*|__)\s?:?|[ \t]*[A-Z][\w/-]{2,20}(?:\s[\w/-]{1,15}){0,2}:\s")
+_LABEL = re.compile(
+    r"[ \t]*(?:\*\*|__)[^*_]{2,40}(?:\*\*|__)\s?:?|[ \t]*[A-Z][\w/-]{2,20}(?:\s[\w/-]{1,15}){0,2}:\s"
+)
 _QUANTITY_LIKE = re.compile(
     r"\d\s?(?:%|°|min|h\b|hr|s\b|nm|µ|m[lLMm]|M\b|['′`x×])|overnight|\bRT\b|\bice\b"
 )
@@ -179,6 +181,8 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
         return False
     if re.fullmatch(r"\*\*[^*]+\*\*:?|__[^_]+__:?|\*\*[^*]+:\*\*", content):
         return bool(rest)
+    if at == 0 and not marker and following and len(following) > 1.5 * len(content):
+        return content[0].isupper() and not re.search(r"\b(?:were|was)\b", content)
     if _VERB_LIKE.search(content) or not rest:
         return False
     if marker:
@@ -186,7 +190,11 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
             text[start:end].lstrip()
         )
         inner = _BULLET.match(rest)
-        if inner and (inner["number"] or inner["inner"] or inner["dotted"] or "") in ("1", "a") and not marker["number"]:
+        if (
+            inner
+            and (inner["number"] or inner["inner"] or inner["dotted"] or "") in ("1", "a")
+            and not marker["number"]
+        ):
             return True
         return content.endswith(":") and bool(inner) or deeper and bool(inner)
     if content.endswith(":"):
