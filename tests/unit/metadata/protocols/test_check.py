@@ -344,6 +344,13 @@ ODD_BUT_RIGHT = {
     "a mixture named beside its parts": [
         step("PostFixation", "reduced osmium", "2 % | OsO4", duration="1 h")
     ],
+    "buffer and water in one rinse": [FIX, step("Rinsing", "PB", "water"), UA],
+    "a block with serum": [
+        FIX,
+        step("Incubation", "10 % | normal goat serum", duration="1 h"),
+        step("ImmunoLabelling", "anti-GFP antibody", duration="1 h"),
+    ],
+    "silver on the label is no label": [FIX, step("ImmunoLabelling", "silver", duration="8 min")],
     "lead is not phosphate buffer": [step("PostStaining", "Pb citrate", duration="3 min")],
     "no uranyl in it": [step("PostStaining", "PBS", "UranyLess", duration="2 min")],
     "osmium that is rinsed away": [step("Rinsing", "osmium tetroxide")],

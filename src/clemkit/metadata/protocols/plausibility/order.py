@@ -95,6 +95,8 @@ def _last_phosphate(preparation: Preparation, step: Step) -> Step | None:
     if "phosphate" in step.substances:
         return step
     for earlier in preparation.before(step):
+        if earlier.kind == "Rinsing" and "water" in earlier.substances:
+            return None
         if "phosphate" in earlier.substances:
             return earlier
         washed = earlier.kind in ("Rinsing", "Dehydration", "FreezeSubstitution", *_CUTTING)
@@ -165,9 +167,13 @@ def osmium_before_aldehyde(preparation: Preparation) -> Iterator[Problem]:
 def aldehydes_before_label(preparation: Preparation) -> Iterator[Problem]:
     """Expect quenching: free aldehydes bind antibodies wherever they are."""
     for step in preparation.of_kind("ImmunoLabelling"):
+        if "label" not in step.substances:
+            continue
         for earlier in preparation.before(step):
             if earlier.kind == "Quenching" or "quencher" in earlier.substances:
                 break
+            if earlier.kind == "Incubation" and "protein" in earlier.substances:
+                break  # a block with protein takes up aldehydes too
             if earlier.kind == "ImmunoLabelling":
                 break  # said once is enough
             if "glutaraldehyde" in earlier.substances:

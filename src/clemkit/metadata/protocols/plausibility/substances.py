@@ -49,6 +49,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "cacodylate": r"cacodylate|dimethylarsin",
     "water": r"\bwater\b|\b(?:d*h[2₂]o|aqua)\b",
     "quencher": r"glycine|ammonium chloride|\bnh[4₄]cl\b|borohydride|lysine|ethanolamine",
+    "protein": r"serum|albumin|\bbsa\b|\bmilk\b|casein",
     "label": r"antibod|\banti-|protein a|nanogold|immunogold|nanobod|\bigg\b",
     "ethanol": r"ethanol|\betoh\b|ethyl alcohol",
     "methanol": r"(?<!e)\bmethanol|\bmeoh\b",
