@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+JUDGES := .venv-judges
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format types layers docs bench examples model model-check lock clean clean-venv
+.PHONY: help install install-dev judges demo test lint format types layers docs bench examples model model-check lock clean clean-venv
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -39,14 +40,22 @@ $(VENV)/.stamp-package: $(VENV)/.stamp-runtime pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# judges whose dependencies contradict ours live in an environment of their own
+$(JUDGES)/.stamp: requirements/lock-judges.txt
+	$(PYTHON) -m venv $(JUDGES)
+	$(JUDGES)/bin/python -m pip --disable-pip-version-check install --quiet -r requirements/lock-judges.txt
+	@touch $@
+
 install: $(VENV)/.stamp-package  ## .venv with clemkit and its locked runtime dependencies
 
 install-dev: $(VENV)/.stamp-dev  ## the same with elastix and the tools for tests, checks and docs
 
+judges: $(JUDGES)/.stamp  ## .venv-judges with rocrate-validator, which judges crates in tests
+
 demo: install  ## a phantom experiment, registered and reported, in minutes
 	$(BIN)/clemkit demo --overwrite -o $(DEMO_OUTPUT)
 
-test: install-dev  ## every test but the clocks
+test: install-dev judges  ## every test but the clocks
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: install-dev  ## style, layout and import layers
@@ -94,6 +103,8 @@ lock: install-dev  ## pin again from pyproject.toml (needs the package index)
 	  --all-extras --group build --group test --group lint --group docs --group model \
 	  --constraint requirements/lock.txt \
 	  --no-header --no-annotate --generate-hashes --output-file requirements/lock-dev.txt
+	$(BIN)/uv pip compile requirements/judges.in --quiet --universal --python-version 3.11 --upgrade \
+	  --no-header --no-annotate --generate-hashes --output-file requirements/lock-judges.txt
 
 clean:  ## remove what was built, not the environment
 	rm -rf build dist docs/_build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -101,4 +112,4 @@ clean:  ## remove what was built, not the environment
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-venv:  ## remove the environment
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(JUDGES)

@@ -326,7 +326,7 @@ def _samples(described: Described) -> Iterator[Entity]:
                 without_gaps(
                     {
                         "@id": key,
-                        "@type": ["Taxon", "bia:Taxon"],
+                        "@type": ["bia:Taxon"],
                         "commonName": taxon.get("common_name"),
                         "scientificName": taxon.get("scientific_name"),
                     }

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from clemkit.deposition.empiar.acquisition_text import acquisition_sentences
 from clemkit.deposition.empiar.description import Described, mappings, texts
-from clemkit.deposition.empiar.preparation_text import preparation_sentences
 from clemkit.deposition.empiar.wording import joined, plain_words, quantity_text, sentence
 from clemkit.deposition.imaging_methods import method_terms, method_words
-from clemkit.metadata.protocols.step_words import step_words
+from clemkit.deposition.prose import acquisition_prose, preparation_prose
 
 __all__ = ["crate_id", "link", "links", "method_entities", "preparation_id", "without_gaps"]
 
@@ -69,11 +67,6 @@ def method_entities(described: Described) -> Iterator[Entity]:
 
 
 def _preparation(described: Described, specimen: Mapping[str, Any]) -> Iterator[Entity]:
-    told = [s for s in preparation_sentences(described, {"image_of": [specimen["id"]]}) if s]
-    names = {str(m["id"]): str(m.get("name") or m["id"]) for _, m in described.all("reagents")}
-    for name in _protocols(described, specimen):
-        steps = [step_words(s, names) for s in mappings(described.thing(name).get("steps"))]
-        told += [f"{number}. {text}" for number, text in enumerate(steps, 1) if text]
     contrast = joined([plain_words(c) for c in texts(specimen.get("contrast_mechanisms"))])
     channels: list[Entity] = []
     for number, label in enumerate(mappings(specimen.get("labels")), 1):
@@ -100,21 +93,14 @@ def _preparation(described: Described, specimen: Mapping[str, Any]) -> Iterator[
             "@id": preparation_id(specimen["id"]),
             "@type": ["bia:SpecimenImagingPreparationProtocol"],
             "title": f"Preparation of {specimen.get('name') or specimen['id']}",
-            "protocolDescription": "\n".join(told) or _UNKNOWN,
+            "protocolDescription": preparation_prose(described, specimen["id"]) or _UNKNOWN,
             "signalChannelInformation": [{"@id": c["@id"]} for c in channels],
         }
     )
     yield from channels
 
 
-def _protocols(described: Described, specimen: Mapping[str, Any]) -> list[str]:
-    runs = (described.thing(n) for n in texts(specimen.get("preparations")))
-    planned = [str(r["planned"]) for r in runs if r.get("planned")]
-    return list(dict.fromkeys([*planned, *texts(specimen.get("preparation_protocols"))]))
-
-
 def _acquisition(described: Described, acquisition: Mapping[str, Any]) -> Entity:
-    told = acquisition_sentences(described, {"acquired_by": acquisition["id"]}, {})
     instrument = described.thing(acquisition.get("instrument"))
     words = (instrument.get(k) for k in ("name", "manufacturer", "model_name"))
     terms = method_terms(acquisition)
@@ -126,7 +112,7 @@ def _acquisition(described: Described, acquisition: Mapping[str, Any]) -> Entity
         "@id": crate_id(acquisition["id"]),
         "@type": ["bia:ImageAcquisitionProtocol"],
         "title": acquisition.get("name") or acquisition["id"],
-        "protocolDescription": " ".join(s for s in told if s) or _UNKNOWN,
+        "protocolDescription": acquisition_prose(described, acquisition["id"]) or _UNKNOWN,
         "imagingInstrumentDescription": ", ".join(str(w) for w in words if w) or _UNKNOWN,
         "imagingMethodName": names,
         "fbbiId": [f"obo:{curie.replace(':', '_')}" for _, curie in terms],

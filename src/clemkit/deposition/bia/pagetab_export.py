@@ -12,12 +12,11 @@ from clemkit.deposition.bia.pagetab_parts import again, attribute, with_kept
 from clemkit.deposition.bia.pagetab_people import author_sections, organisation_sections
 from clemkit.deposition.bia.pagetab_study import study_attributes, study_links, study_sections
 from clemkit.deposition.bia.pagetab_words import TEMPLATE, organism_text
-from clemkit.deposition.empiar.acquisition_text import acquisition_sentences
 from clemkit.deposition.empiar.description import Described, mappings, texts
-from clemkit.deposition.empiar.preparation_text import preparation_sentences
 from clemkit.deposition.empiar.wording import quantity_text
 from clemkit.deposition.imaging_methods import BROADER_TERMS, method_terms, method_words
 from clemkit.deposition.kept import kept
+from clemkit.deposition.prose import acquisition_prose, preparation_prose
 
 __all__ = ["export_pagetab"]
 
@@ -140,8 +139,8 @@ class _Export:
     def _specimen(self, thing: Mapping[str, Any]) -> tuple[list[Item], list[Item]]:
         items: list[Item] = []
         if not thing.get("preparation_summary"):
-            told = preparation_sentences(self.described, {"image_of": [thing["id"]]})
-            items += attribute("Sample preparation protocol", " ".join(s for s in told if s))
+            told = preparation_prose(self.described, thing["id"])
+            items += attribute("Sample preparation protocol", told)
         for name in texts(thing.get("preparation_protocols")):
             protocol = self.described.thing(name)
             if protocol.get("name") == "Growth protocol":
@@ -153,8 +152,8 @@ class _Export:
         words = (instrument.get(k) for k in ("name", "manufacturer", "model_name"))
         items = attribute("Imaging instrument", ", ".join(str(w) for w in words if w))
         if not thing.get("acquisition_summary"):
-            told = acquisition_sentences(self.described, {"acquired_by": thing["id"]}, {})
-            items += attribute("Image acquisition parameters", " ".join(s for s in told if s))
+            told = acquisition_prose(self.described, thing["id"])
+            items += attribute("Image acquisition parameters", told)
         children = [
             {
                 "accno": f"{thing['id']}-method-{number}",

@@ -20,22 +20,21 @@ _NOT_RECORDED = "#software-not-recorded"
 def add_actions(graph: Graph, described: Described, pieces: Pieces) -> list[str]:
     """Add processing, registration, acquisition and preparation, and return the actions.
 
-    Processing and registration are ``CreateAction``\\ s run by programs, as the Process Run Crate
-    profile wants them; acquisition and preparation, which no program ran, are plain ``Action``\\ s.
+    Processing and registration are ``CreateAction`` nodes run by programs, as the Process Run Crate
+    profile wants them; acquisition and preparation, which no program ran, are plain ``Action``.
     """
-    found: list[str] = []
     computed: dict[str, list[Mapping[str, Any]]] = {}
     for _, correlation in described.all("correlations"):
         computed.setdefault(str(correlation.get("computed_by") or ""), []).append(correlation)
-    for _, step in described.all("processing_steps"):
-        found.append(_processing(graph, described, pieces, step, computed.pop(str(step["id"]), [])))
-    for correlation in (c for rest in computed.values() for c in rest):
-        found.append(_registration(graph, described, pieces, correlation))
-    for _, acquisition in described.all("acquisitions"):
-        found.append(_acquisition(graph, described, pieces, acquisition))
-    for _, execution in described.all("protocol_executions"):
-        found.append(_preparation(graph, described, execution))
-    return found
+    found = [
+        _processing(graph, described, pieces, step, computed.pop(str(step["id"]), []))
+        for _, step in described.all("processing_steps")
+    ]
+    left = [c for rest in computed.values() for c in rest]
+    found += [_registration(graph, described, pieces, c) for c in left]
+    found += [_acquisition(graph, described, pieces, a) for _, a in described.all("acquisitions")]
+    runs = described.all("protocol_executions")
+    return [*found, *(_preparation(graph, described, run) for _, run in runs)]
 
 
 def _software(graph: Graph, described: Described, names: list[str]) -> list[dict[str, str]]:
@@ -51,14 +50,19 @@ def _software(graph: Graph, described: Described, names: list[str]) -> list[dict
                         "@type": "SoftwareApplication",
                         "name": program.get("name") or name,
                         "softwareVersion": version,
-                        "url": program.get("download_url") or _doi(program.get("doi")),
+                        "version": version or "not recorded",
+                        # RO-Crate wants an address; its own, where no other is known
+                        "url": program.get("download_url")
+                        or _doi(program.get("doi"))
+                        or local_id(name),
                     }
                 )
             )
     if not found:
         text = "The program was not recorded."
         node = {"@id": _NOT_RECORDED, "@type": "SoftwareApplication", "name": "not recorded"}
-        found.append(graph.add(node | {"description": text}))
+        further = {"description": text, "version": "not recorded", "url": _NOT_RECORDED}
+        found.append(graph.add(node | further))
     return refs(found)
 
 

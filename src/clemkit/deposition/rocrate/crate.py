@@ -99,6 +99,7 @@ def build_crate(
             "version": "0.5",
         }
     )
+    papers = add_papers(graph, described)
     identifiers = mappings(study.get("identifiers"))
     graph.add(
         {
@@ -113,11 +114,11 @@ def build_crate(
             "keywords": ", ".join(texts(study.get("keywords"))),
             "identifier": [str(i.get("identifier_value")) for i in identifiers],
             "funding": add_grants(graph, described),
-            "citation": add_papers(graph, described),
+            "citation": [p for p in papers if p["@id"].startswith("https:")],
             "about": refs([*about, *protocols]),
             "measurementMethod": refs(methods),
             "hasPart": refs(parts),
-            "mentions": refs(mentions),
+            "mentions": [*refs(mentions), *(p for p in papers if p["@id"].startswith("#"))],
         }
     )
     graph.add(
@@ -125,7 +126,8 @@ def build_crate(
             "@id": METADATA,
             "@type": "CreativeWork",
             "name": "Metadata of this crate",
-            "conformsTo": ref("https://w3id.org/ro/crate/1.2"),
+            # Process Run Crate 0.5 builds on 1.1; this crate keeps the rules of both
+            "conformsTo": refs(["https://w3id.org/ro/crate/1.2", "https://w3id.org/ro/crate/1.1"]),
             "about": ref("./"),
         }
     )

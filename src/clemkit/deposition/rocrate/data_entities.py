@@ -87,7 +87,7 @@ def add_files(graph: Graph, described: Described, files: Sequence[CrateFile]) ->
                 if file.store:
                     continue
                 shown = title if len(own) == 1 else PurePosixPath(file.path).name
-                node = graph.add(file_node(file, shown))
+                node = graph.add({**file_node(file, shown), "description": f"File of {title}."})
                 entities.append(node)
                 by_path[file.path] = node
                 if file.sha256:
@@ -95,7 +95,7 @@ def add_files(graph: Graph, described: Described, files: Sequence[CrateFile]) ->
             data[name] = tuple(entities)
             if len(entities) == 1:
                 things[name] = entities[0]
-                graph.add({"@id": entities[0], "description": _words(thing)})
+                graph[entities[0]]["description"] = _words(thing) or title
                 continue
             node = {
                 "@id": local_id(name),

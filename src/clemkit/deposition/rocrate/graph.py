@@ -24,7 +24,7 @@ def ref(name: str) -> dict[str, str]:
 
 
 def refs(names: Any) -> list[dict[str, str]]:
-    """Return references to ``@id``\\ s, each once."""
+    """Return references to several ``@id``, each once."""
     return [ref(name) for name in dict.fromkeys(names)]
 
 
@@ -80,8 +80,14 @@ class Graph:
 
     def text(self, context: Any, nodes: list[Node] | None = None) -> bytes:
         """Return the metadata of the crate as JSON-LD."""
-        document = {"@context": context, "@graph": list(self) if nodes is None else nodes}
+        chosen = [_single(n) for n in (self if nodes is None else nodes)]
+        document = {"@context": context, "@graph": chosen}
         return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _single(node: Node) -> Node:
+    """Return a node with one value instead of a list of one, as RO-Crate recommends."""
+    return {k: v[0] if isinstance(v, list) and len(v) == 1 else v for k, v in node.items()}
 
 
 def _united(one: Any, other: Any) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from clemkit.deposition.bia.associations import biosamples_of
-from clemkit.deposition.empiar.acquisition_text import acquisition_sentences
 from clemkit.deposition.empiar.description import Described, mappings, texts
 from clemkit.deposition.imaging_methods import method_terms, method_words
+from clemkit.deposition.prose import acquisition_prose
 from clemkit.deposition.rocrate.graph import Graph, local_id, ref, refs
 from clemkit.metadata.model_map import expand_curie
 
@@ -109,7 +109,6 @@ def add_acquisition_protocol(
 ) -> tuple[str, list[str]]:
     """Add how images were taken as a protocol; return its id and those of its methods."""
     terms = [add_term(graph, curie, label) for label, curie in method_terms(acquisition)]
-    told = acquisition_sentences(described, {"acquired_by": acquisition["id"]}, {})
     method = str(acquisition.get("imaging_method") or "")
     instrument = described.thing(acquisition.get("instrument"))
     words = (instrument.get(k) for k in ("name", "manufacturer", "model_name"))
@@ -119,7 +118,9 @@ def add_acquisition_protocol(
             "@id": local_id(f"{acquisition['id']}-protocol"),
             "@type": "LabProtocol",
             "name": name,
-            "description": " ".join(s for s in told if s) or method_words(method) or name,
+            "description": acquisition_prose(described, acquisition["id"])
+            or method_words(method)
+            or name,
             "labEquipment": ", ".join(str(w) for w in words if w),
             "measurementTechnique": [ref(t) for t in terms],
         }
