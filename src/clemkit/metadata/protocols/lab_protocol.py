@@ -160,7 +160,7 @@ class _View:
 
     def _known(self, name: str) -> Node:
         iri = self._id(name)
-        material = next((m for m in self._data.get("reagents", ()) if m["id"] == name), {})
+        material = self._thing("reagents", name)
         term = self._term(material.get("substance_term") or {})
         parts = [self._reagent(c) for c in material.get("components", ())]
         self._found[iri] = _without_gaps(
@@ -179,6 +179,10 @@ class _View:
         )
         return {"@id": iri}
 
+    def _thing(self, slot: str, name: str) -> Mapping[str, Any]:
+        things: list[Mapping[str, Any]] = [t for t in self._data.get(slot, ()) if t["id"] == name]
+        return things[0] if things else {}
+
     def _term(self, term: Mapping[str, Any]) -> Node | None:
         iri = expand_curie(str(term.get("term", "")))
         if iri is None:
@@ -195,7 +199,7 @@ class _View:
 
     def _tools(self, step: Mapping[str, Any]) -> Iterator[Node]:
         for name in step.get("equipment", ()):
-            found = next((i for i in self._data.get("instruments", ()) if i["id"] == name), {})
+            found = self._thing("instruments", name)
             iri = self._id(name)
             self._found[iri] = _without_gaps(
                 {
@@ -209,7 +213,7 @@ class _View:
             yield {"@id": iri}
 
     def _agent(self, name: str) -> Node:
-        agent = next((a for a in self._data.get("agents", ()) if a["id"] == name), {})
+        agent = self._thing("agents", name)
         orcid = agent.get("orcid")
         iri = f"https://orcid.org/{orcid}" if orcid else self._id(name)
         person = agent.get("type", "Person") == "Person"

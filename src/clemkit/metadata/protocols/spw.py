@@ -120,7 +120,8 @@ def read_spw(document: Any, *, source: str = "") -> ProtocolReading:
     protocol = _protocol(document, source)
     if ordering == "sorted":
         _keep(protocol, "order", order)
-    steps, findings = [], []
+    steps: list[Any] = []
+    findings: list[Problem] = []
     for position, index in enumerate(order, 1):
         step, changes = read_step(items[index], position)
         steps.append(step)
@@ -204,7 +205,7 @@ def _order(items: Sequence[Any]) -> tuple[list[int], str]:
     """
     as_found = list(range(len(items)))
     numbers = [i.get("ordernumber") if isinstance(i, Mapping) else None for i in items]
-    values = [int(n) if str(n).strip().isdecimal() else None for n in numbers]
+    values = [int(str(n)) if str(n).strip().isdecimal() else None for n in numbers]
     known = [v for v in values if v is not None]
     if len(known) != len(items) or len(set(known)) != len(known):
         return as_found, "unclear" if items else ""
