@@ -186,23 +186,26 @@ class _Writer:
         words = [self._words(c) for c in group if not c.sentence]
         if leading.sentence:
             opening = leading.sentence
-            self._subject = leading.subject
+            self._subject, self._count = leading.subject, 0
             if not words:
                 return f"{opening}."
             return f"{_after(opening, words)}."
         return f"{self._opening(leading.subject, named=named)} {_listed(words)}."
 
     def _opening(self, subject: str, *, named: bool) -> str:
-        self._count += 1
         if subject != self._subject:
             known = bool(self._subject)
-            self._subject = subject
+            self._subject, self._count = subject, 0
             name = subject.capitalize()
             if self._target and not known:
                 name = f"{name} ({self._target})"
             return f"{name} were"
-        openings = ("They were then", "Next, they were", f"The {subject} were then")
-        return openings[2 if named else self._count % 3]
+        if named:
+            self._count = 0
+            return f"The {subject} were then"
+        self._count += 1
+        openings = (f"The {subject} were then", "They were then", "Next, they were")
+        return openings[self._count % 3]
 
     def _words(self, clause: Clause) -> str:
         if clause.kind != "Rinsing":

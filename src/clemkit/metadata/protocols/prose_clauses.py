@@ -229,7 +229,7 @@ def _ladder(step: Step, kind: str, names: Namer) -> _Words | None:
         resins = [u for u in uses if _role_of(u, names) == "resin"]
         incoming = (resins or uses)[0] if kind == "Infiltration" else uses[0]
         outgoing = outgoing or next((u for u in solvents if u is not incoming), None)
-        in_order = [u for u in uses if u is incoming or u is outgoing]
+        in_order = [u for u in uses if u in (incoming, outgoing)]
     else:
         in_order = [u for u in (incoming, outgoing) if u is not None]
     what = names.material(incoming) if incoming else ""

@@ -58,6 +58,8 @@ def quantity(value: Mapping[str, Any] | None) -> str:
     """Return a quantity with a no-break space before its unit; ``% (w/v)`` in parentheses."""
     words = quantity_words(value)
     words = re.sub(r"% (w/v|v/v|w/w)$", r"% (\1)", words)
+    if value and value.get("unit") == "deg":
+        return words.replace(" °", "°")
     if value and value.get("unit") == "d":
         days = "day" if words == "1 d" else "days"
         words = re.sub(r" d$", f" {days}", words)
