@@ -11,6 +11,12 @@ from clemkit.errors import Problem
 from clemkit.metadata.protocols.reading import ProtocolReading
 from clemkit.metadata.protocols.text.classify import History, classify
 from clemkit.metadata.protocols.text.clauses import Clause, split_segment, unknown_name
+from clemkit.metadata.protocols.text.columns import (
+    Column,
+    column_quantities,
+    columns_of,
+    label_of,
+)
 from clemkit.metadata.protocols.text.fields import step_fields
 from clemkit.metadata.protocols.text.materials import NamedMaterial, find_named_materials
 from clemkit.metadata.protocols.text.quantities import FoundQuantity, find_quantities
@@ -119,9 +125,17 @@ def _drafts(
 ) -> list[Draft]:
     history = History()
     drafts: list[Draft] = []
+    columns: list[Column] | None = None
     for segment in find_segments(text):
         inside_m = [m for m in materials if segment.start <= m.start < segment.end]
         inside_q = [q for q in quantities if segment.start <= q.start < segment.end]
+        if segment.kind == "row":
+            columns = (None if inside_q else columns_of(text, segment)) or columns
+            if columns is not None:
+                inside_q += column_quantities(text, segment, columns, inside_q)
+                inside_q.sort(key=lambda q: q.start)
+        elif segment.kind != "layout":
+            columns = None
         action, first = "", True
         for clause in split_segment(text, segment, inside_m, inside_q):
             if clause.inherits and not clause.action and _fits(action, clause, inside_m):
@@ -130,8 +144,10 @@ def _drafts(
                 )
             action = clause.action or action
             draft = _draft(text, clause, inside_m, inside_q, history)
-            if first and segment.label:
-                draft.label = segment.label
+            if first:
+                draft.label = segment.label or (
+                    label_of(text, segment, columns) if columns and segment.kind == "row" else ""
+                )
             _append(text, drafts, draft, history, first)
             first = False
     return drafts

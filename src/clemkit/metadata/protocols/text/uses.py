@@ -15,11 +15,11 @@ __all__ = ["material_uses"]
 
 # what may stand between a concentration and the material it belongs to
 _AHEAD = re.compile(
-    r"\s*(?:\(?(?:w/v|v/v|w/w|wt/vol|final|each|vol|EM[-\s]grade|aq\.?|wäss\w*)\)?\s*)?(?:of\s+)?(?:(?!in\b|with\b|and\b|plus\b|at\b|for\b|to\b|from\b|or\b|by\b)[^\s,;()]+\s+){0,5}\(?\s*\Z",
+    r"\s*(?:\|\s*)?(?:\(?(?:w/v|v/v|w/w|wt/vol|final|each|vol|EM[-\s]grade|aq\.?|wäss\w*)\)?\s*)?(?:of\s+)?(?:(?!in\b|with\b|and\b|plus\b|at\b|for\b|to\b|from\b|or\b|by\b)[^\s,;()]+\s+){0,5}\(?\s*\Z",
     re.I,
 )
 _BEHIND = re.compile(
-    r"\s*(?:\([^()]{0,60}\)\s*)?[(,:=]?\s*(?:\([^()]*[;,]\s*|at\s+|to\s+|of\s+|final\s+(?:concentration\s+)?)?(?:(?:diluted|used|a\sdilution\sof)\s)?(?:[^()\d]{0,40}[;,]\s)?\Z",
+    r"\s*(?:\([^()]{0,60}\)\s*)?[(,:=|]?\s*(?:\([^()]*[;,]\s*|at\s+|to\s+|of\s+|final\s+(?:concentration\s+)?)?(?:(?:diluted|used|a\sdilution\sof)\s)?(?:[^()\d]{0,40}[;,]\s)?\Z",
     re.I,
 )
 _AMOUNT_AHEAD = re.compile(r"\s*(?:of\s+)?(?:(?!in\b|and\b|for\b)\w+\s+){0,3}\Z", re.I)
