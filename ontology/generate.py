@@ -14,6 +14,7 @@ import logging
 import re
 import sys
 import warnings
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -366,6 +367,73 @@ def proposed_terms(mapping: dict[str, Any], view: SchemaView) -> str:
     return "\n".join(lines) + "\n"
 
 
+# standards whose identifiers the modules themselves name; the other mapping files are kept by hand
+_MAPPED = {
+    "emg": (("EMG",), "EM Glossary; its definitions are binding, so matches of classes are close."),
+    "obo": (("FBbi", "OBI", "CHMO", "IAO", "edam"), "FBbi, OBI, CHMO, IAO; EDAM-bioimaging as "
+            "close or broad match only."),
+    "prov": (("prov", "p-plan", "SP"), "PROV-O, P-Plan and SMART Protocols."),
+    "schema-org": (("sdo", "dcat", "dcterms"), "schema.org, its Bioschemas profiles, DCAT, Dublin "
+                   "Core terms."),
+}  # fmt: skip
+_COLUMNS = (
+    "subject_id", "subject_category", "predicate_id", "object_id", "object_label",
+    "object_category", "mapping_justification",
+)  # fmt: skip
+
+
+def mapping_files(view: SchemaView) -> dict[str, str]:
+    """Return mappings as SSSOM, by file name, from what the modules say about their elements."""
+    labels = json.loads(term_table())
+    rows = sorted(set(_mapping_rows(view)))
+    files = {}
+    for name, (prefixes, comment) in _MAPPED.items():
+        spaces = {p: _MAP["prefixes"][p] for p in ("clemkit", "skos", *prefixes)}
+        head = [
+            f"# mapping_set_id: urn:clemkit:mappings:{name}",
+            "# license: https://creativecommons.org/publicdomain/zero/1.0/",
+            "# curie_map:",
+            *(f'#   {p}: "{iri}"' for p, iri in spaces.items()),
+            '#   semapv: "https://w3id.org/semapv/vocab/"',
+            f'# comment: "{comment} Made by ontology/generate.py from the modules."',
+            "\t".join(_COLUMNS),
+        ]
+        chosen = [r for r in rows if r[3].split(":")[0] in prefixes]
+        lines = [
+            "\t".join(
+                [*r, labels.get(r[3], {}).get("label", ""), "", "semapv:ManualMappingCuration"]
+            )
+            for r in chosen
+        ]
+        files[f"{name}.sssom.tsv"] = "\n".join([*head, *lines]) + "\n"
+    return files
+
+
+def _mapping_rows(view: SchemaView) -> Iterator[tuple[str, str, str, str]]:
+    """Yield subject, its category, predicate and object."""
+    predicates = {
+        "exact": "skos:exactMatch",
+        "close": "skos:closeMatch",
+        "broad": "skos:broadMatch",
+    }
+
+    def of(subject: str, kind: str, element: Any) -> Iterator[tuple[str, str, str, str]]:
+        for key, predicate in predicates.items():
+            for curie in getattr(element, f"{key}_mappings"):
+                yield subject, kind, predicate, curie
+
+    for name, cls in view.all_classes().items():
+        yield from of(f"clemkit:{name}", "class", cls)
+    for name, slot in view.all_slots().items():
+        yield from of(f"clemkit:{name}", "slot", slot)
+        if slot.slot_uri and not slot.slot_uri.startswith("clemkit:"):
+            yield f"clemkit:{name}", "slot", "skos:broadMatch", slot.slot_uri
+    for name, enum in view.all_enums().items():
+        for value in enum.permissible_values.values():
+            if value.meaning.startswith("clemkit:"):  # others are terms of their source themselves
+                yield from of(value.meaning, name, value)
+
+
 def artefacts() -> dict[Path, str]:
     """Return the content of every generated file."""
     global _MAP
@@ -383,6 +451,7 @@ def artefacts() -> dict[Path, str]:
         OUTPUT / "schema.json": json_schema(),
         HERE / "proposed-terms.tsv": proposed_terms(_MAP, view),
     }
+    files |= {HERE / "mappings" / n: text for n, text in mapping_files(view).items()}
     for path in sorted((HERE / "profiles").glob("*.yaml")):
         profile = yaml.safe_load(path.read_text(encoding="utf-8"))
         files[OUTPUT / f"schema-{path.stem}.json"] = json_schema(profile)
