@@ -13,7 +13,7 @@ from clemkit.errors import DepositionError
 
 __all__ = ["Checksums", "copy_and_digest", "digest_bytes", "digest_file", "manifest_text"]
 
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,14 @@ def digest_bytes(content: bytes) -> Checksums:
 
 def _through(path: Path, copy: BinaryIO | None, size: int, mtime_ns: int) -> Checksums:
     sha, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    read = 0
+    read, buffer = 0, memoryview(bytearray(_CHUNK))
     with path.open("rb", buffering=0) as stream:
         _require_same(path, os.fstat(stream.fileno()), size, mtime_ns)
-        while block := stream.read(_CHUNK):
+        while count := stream.readinto(buffer):
+            block = buffer[:count]
             sha.update(block)
             md5.update(block)
-            read += len(block)
+            read += count
             if copy is not None:
                 copy.write(block)
         _require_same(path, os.fstat(stream.fileno()), size, mtime_ns)
