@@ -21,7 +21,7 @@ from clemkit.metadata.validate.files import ImageFacts, check_files
 
 __all__ = ["check_against_files"]
 
-_TOLERANCE: Final = 0.01  # headers round: 3.4 nm for 3.42 nm is two parts in a hundred too many
+_TOLERANCE: Final = 0.01  # headers round; the description is compared with the same tolerance
 _RULES: Final = {
     "L4-absent": "empiar-files-absent",
     "L4-empty": "empiar-file-empty",

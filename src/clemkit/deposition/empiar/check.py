@@ -7,6 +7,7 @@ know, ORCID iDs with a wrong check digit, entries without the reference that the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -47,6 +48,11 @@ _OBJECTS: Mapping[str, Mapping[str, Field]] = {
 }
 # the schema gives null as the default of two of these, and rejects it
 _NEVER_NULL = ("scale", "town_or_city", "post_or_zip")
+# control, zero-width and direction marks; line ends are allowed inside a text
+_HIDDEN = re.compile(
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff]"
+    r"|^\s|\s$"
+)
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "text": ((str,), "text in quotes"),
     "integer": ((int,), "a whole number without quotes"),
@@ -168,6 +174,10 @@ def _text(value: str, key: str, field: Field, place: Location) -> Iterator[Probl
             "fill it in" if field.required else "write null",
         )
         return
+    if found := _HIDDEN.search(value):
+        shown = f"U+{ord(found[0][0]):04X}" if found[0].strip() else "a space at an end"
+        message = f"expected visible characters; found {shown} in {_shown(value)}"
+        yield Problem(place, "empiar-hidden-character", "warning", message, "remove it")
     low, high = field.shortest, field.longest
     if len(value) < low or (high is not None and len(value) > high):
         bounds = f"{low} to {high}" if low > 1 else f"at most {high}"

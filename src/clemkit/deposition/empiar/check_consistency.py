@@ -24,6 +24,8 @@ _SMALLEST_PIXEL: Final[Mapping[int, float]] = {
     12: 100,
     13: 1,
 }
+_BY_ARRANGEMENT: Final = {2: "simulated data", 6: "integrative hybrid models"}
+_MULTIFRAME: Final = {"T1": "T2", "T5": "T6", "T7": "T8"}
 _BOOK = ("book_chapter_title", "publisher", "publication_location")
 _JOURNAL = ("journal", "journal_abbreviation", "issue")
 _XML, _BDV = "T8", "T8"
@@ -43,7 +45,9 @@ def consistency(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _release(document)
     kind = document.get("experiment_type")
     sets = _indexed(document.get("imagesets"))
+    yield from _permission(kind)
     for place, entry in sets:
+        yield from _category(entry, ("imagesets", *place))
         yield from _frames(entry, ("imagesets", *place))
         yield from _formats(entry, ("imagesets", *place))
         yield from _pixels(entry, ("imagesets", *place), kind)
@@ -152,6 +156,32 @@ def _release(document: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _is_out(paper: Mapping[str, Any]) -> bool:
     return bool(paper.get("published") and paper.get("j_or_nj_citation") and paper.get("pubmedid"))
+
+
+def _permission(kind: object) -> Iterator[Problem]:
+    if not isinstance(kind, int) or kind not in _BY_ARRANGEMENT:
+        return
+    message = (
+        f"expected an agreement with EMPIAR for type {kind}: {_BY_ARRANGEMENT[kind]} are taken by "
+        "arrangement only"
+    )
+    hint = "ask EMPIAR's curators before the deposition"
+    yield note(("experiment_type",), "empiar-permission", message, hint)
+
+
+def _category(entry: Mapping[str, Any], place: Location) -> Iterator[Problem]:
+    parsed, frames = parse_pair(entry.get("category")), _whole(entry.get("frames_per_image"))
+    if parsed is None or frames is None or frames < 1:
+        return
+    label = PAIRED_FIELDS["category"].get(parsed[0], "")
+    where = (*place, "category")
+    if "single frame" in label and frames > 1:
+        message = f"expected one frame with category {parsed[0]} ({label}); found {frames}"
+        hint = f"('{_MULTIFRAME[parsed[0]]}', '') is for several frames"
+        yield Problem(where, "empiar-category", "error", message, hint)
+    if "multiframe" in label and frames == 1:
+        message = f"expected several frames with category {parsed[0]} ({label}); found 1"
+        yield note(where, "empiar-category", message, "see the categories for single frames")
 
 
 def _frames(entry: Mapping[str, Any], place: Location) -> Iterator[Problem]:

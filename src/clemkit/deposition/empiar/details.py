@@ -105,7 +105,7 @@ def details_text(described: Described, source: DetailsInput) -> str:
         *_spacing(source),
         *_extent(source),
         *_specimens(described, image),
-        *preparation_sentences(described, image),
+        *preparation_sentences(described, image, source.sets),
         *acquisition_sentences(described, image, source.sets),
         *_processing(described, image),
         *relation_sentences(described, image, source.sets),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from clemkit.deposition.empiar.citation import citations
-from clemkit.deposition.empiar.codes import EXPERIMENT_TYPES, SCALES, scale_of
+from clemkit.deposition.empiar.codes import SCALES, scale_of
 from clemkit.deposition.empiar.description import Described, Location, mappings, missing, note
 from clemkit.deposition.empiar.details import DetailsInput, details_text
 from clemkit.deposition.empiar.experiment_type import choose_experiment_type
@@ -34,7 +34,6 @@ _REFERENCES: Final = {
     "empiar": ("empiar_references", re.compile(r"EMPIAR-[0-9]+")),
     "workflowhub": ("workflows", re.compile(r"https://\S+")),
 }
-_ASKS_PERMISSION: Final = {2: "simulated data", 6: "integrative hybrid models"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,6 @@ def build_deposition(
     for index, paper in enumerate(mappings(described.study.get("publications"))):
         notes += apply_settings(papers[index], paper, ("study", "publications", index))
     notes += apply_settings(document, described.study, ("study",))
-    notes += _permission(document)
     result = EmpiarDeposition(document, tuple(notes), tuple(image for _, image in images))
     wrong = [n for n in notes if n.severity == "error"]
     if wrong and not draft:
@@ -243,11 +241,20 @@ def _image_sets(
         str(image.get("id")): f"“{entry['name']}” ({entry['directory']})"
         for (_, image), entry in zip(images, entries, strict=True)
     }
+    notes += _annotations(described)
     for (place, image), entry in zip(images, entries, strict=True):
         found = facts.get(str(image.get("id")))
         entry["details"] = details_text(described, DetailsInput(image, entry, sets, found)) or None
         notes += apply_settings(entry, image, place)
     return entries, notes
+
+
+def _annotations(described: Described) -> Iterator[Problem]:
+    for place, annotation in described.all("annotation_sets"):
+        if annotation.get("annotation_files") and not annotation.get("annotation_images"):
+            message = "expected an image of the annotation; found files only, which are left out"
+            hint = "describe them as an image of the kind segmentation, named in annotation_images"
+            yield note((*place, "annotation_files"), "empiar-annotation", message, hint)
 
 
 def _measured(image: Mapping[str, Any]) -> bool:
@@ -264,15 +271,3 @@ def _disagreements(place: Location, image: Mapping[str, Any], facts: ImageFacts)
         else p
         for p in check_files(image, place, facts)
     ]
-
-
-def _permission(document: Mapping[str, Any]) -> list[Problem]:
-    code = document.get("experiment_type")
-    if not isinstance(code, int) or code not in _ASKS_PERMISSION:
-        return []
-    message = (
-        f"expected an agreement with EMPIAR for type {code} ({EXPERIMENT_TYPES[code]}): "
-        f"{_ASKS_PERMISSION[code]} are taken by arrangement only"
-    )
-    hint = "ask EMPIAR's curators before the deposition"
-    return [note(("study", "archive_settings"), "empiar-permission", message, hint)]

@@ -49,12 +49,34 @@ def relation_sentences(
     for _, correlation in described.all("correlations"):
         if own in (correlation.get("fixed_image"), correlation.get("moving_image")):
             yield from _correlation(described, correlation, own, sets)
+        elif image.get("image_kind") == "registered" and correlation.get("moving_image") in texts(
+            image.get("derived_from_images")
+        ):
+            onto = _set(str(correlation.get("fixed_image")), described, sets)
+            yield f"Warped into the frame of {onto}{_by(correlation)}."
+            yield from _error(correlation)
     for _, annotation in described.all("annotation_sets"):
         if own in texts(annotation.get("annotation_images")):
-            shown = [_set(n, described, sets) for n in texts(annotation.get("annotated_images"))]
-            of = f" of {joined(shown)}" if shown else ""
-            yield f"Annotation{of}."
-            yield sentence(annotation.get("annotation_method"))
+            yield from _annotation(described, annotation, sets)
+
+
+def _annotation(
+    described: Described, annotation: Mapping[str, Any], sets: Mapping[str, str]
+) -> Iterator[str]:
+    shown = [_set(n, described, sets) for n in texts(annotation.get("annotated_images"))]
+    structures = _labels(annotation.get("annotated_structures"))
+    of = f" of {structures}" if structures else ""
+    yield f"Annotation{of}{f' in {joined(shown)}' if shown else ''}."
+    yield sentence(annotation.get("annotation_method"))
+
+
+def _labels(terms: object) -> str:
+    return joined([str(t.get("term_label") or t.get("term") or "") for t in mappings(terms)])
+
+
+def _by(correlation: Mapping[str, Any]) -> str:
+    kinds = [plain_words(t.get("transform_kind")) for t in mappings(correlation.get("transforms"))]
+    return f" by {joined(kinds)} transform" if kinds else ""
 
 
 def _set(name: str, described: Described, sets: Mapping[str, str]) -> str:
@@ -67,8 +89,7 @@ def _correlation(
 ) -> Iterator[str]:
     fixed = str(correlation.get("fixed_image"))
     moving = str(correlation.get("moving_image"))
-    kinds = [plain_words(t.get("transform_kind")) for t in mappings(correlation.get("transforms"))]
-    by = f" by {joined(kinds)} transform" if kinds else ""
+    by = _by(correlation)
     if own == moving:
         yield f"Registered onto {_set(fixed, described, sets)}{by}."
     else:
@@ -76,12 +97,9 @@ def _correlation(
     yield from _error(correlation)
     if correlation.get("correlation_status") in ("uncertain", "failed"):
         yield f"The registration is marked as {correlation['correlation_status']}."
-    structures = [
-        str(t.get("term_label") or t.get("term") or "")
-        for t in mappings(correlation.get("structures_used"))
-    ]
+    structures = _labels(correlation.get("structures_used"))
     if structures:
-        yield sentence(f"Structures seen in both: {joined(structures)}")
+        yield sentence(f"Structures seen in both: {structures}")
     for slot in ("image_relationship", "temporal_alignment"):
         yield sentence(correlation.get(slot))
 

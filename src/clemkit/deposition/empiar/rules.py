@@ -10,6 +10,7 @@ __all__ = ["EMPIAR_RULES"]
 EMPIAR_RULES: Final[Mapping[str, str]] = {
     # building: notes on the description
     "empiar-affiliation": "A contact person has several affiliations; EMPIAR takes one.",
+    "empiar-annotation": "Files of an annotation are not described as an image, and are left out.",
     "empiar-apostrophe": "A name holds an apostrophe, which would end EMPIAR's quotation.",
     "empiar-citation-authors": "A publication names no authors; those of the entry stand in.",
     "empiar-correspondence": "Several people are corresponding authors; EMPIAR takes one.",
@@ -17,7 +18,6 @@ EMPIAR_RULES: Final[Mapping[str, str]] = {
     "empiar-format": "A file format was spelled out from the notes.",
     "empiar-missing": "The description lacks what EMPIAR requires.",
     "empiar-no-code": "EMPIAR has no code for a method; the nearest one was chosen.",
-    "empiar-permission": "EMPIAR takes this type of experiment by arrangement only.",
     "empiar-published": "The schema contradicts itself on what `published` means.",
     "empiar-scale": "The biological scale is not described.",
     "empiar-setting": "A value comes from archive_settings instead of the description.",
@@ -25,6 +25,7 @@ EMPIAR_RULES: Final[Mapping[str, str]] = {
     "empiar-uneven-files": "The files of one image do not hold the same number of planes.",
     "empiar-unopened": "The files of an image were not opened.",
     # checking: the document itself
+    "empiar-category": "The category is for single frames, or for several, and the frames differ.",
     "empiar-citation": "The fields of a citation contradict each other.",
     "empiar-coded-pair": "A coded value is not exactly one quoted pair of a known code and a text.",
     "empiar-contact": "A contact person is not in the author list.",
@@ -37,12 +38,14 @@ EMPIAR_RULES: Final[Mapping[str, str]] = {
     "empiar-empty": "A text is empty; EMPIAR wants null for what is not given.",
     "empiar-format-pair": "Header and data format do not go together.",
     "empiar-frame-range": "The range of frames is reversed, incomplete or beyond the frames.",
+    "empiar-hidden-character": "A text holds control or zero-width characters, or outer spaces.",
     "empiar-initials": "The given name of an author is not initials in capital letters.",
     "empiar-length": "A text is shorter or longer than EMPIAR takes.",
     "empiar-missing-field": "A required field is not in the document.",
     "empiar-name": "A name does not have EMPIAR's form.",
     "empiar-orcid": "An ORCID iD is malformed, or its check digit is wrong.",
     "empiar-order": "The order of authors is not numbered 0, 1, 2, … without repeats.",
+    "empiar-permission": "EMPIAR takes this type of experiment by arrangement only.",
     "empiar-pixel-size": "The pixel size is not given.",
     "empiar-pubmed": "A PubMed identifier is not one.",
     "empiar-range": "A number is outside what is possible.",

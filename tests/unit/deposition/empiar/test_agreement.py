@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from clemkit.deposition.empiar import check_against_files
+from clemkit.deposition.empiar import build_deposition, check_against_files
 from clemkit.deposition.empiar.rules import EMPIAR_RULES
 from clemkit.metadata.validate.files import ImageFacts
 
@@ -141,3 +143,34 @@ def test_tilt_series_as_files_of_one_plane():
     assert findings(**series) == []
     found = findings(**(series | {"category": "('T1', '')"}))
     assert {p.rule for p in found} == {"empiar-file-count"}
+
+
+EXTENTS = st.integers(1, 50)
+
+
+@st.composite
+def any_facts(draw):
+    """Facts of readable files of one kind."""
+    names = tuple(f"f_{i:03d}.dat" for i in range(draw(st.integers(1, 9))))
+    y, x = draw(EXTENTS), draw(EXTENTS)
+    z = draw(EXTENTS) * len(names)
+    formats = ["tiff", "ome-tiff", "mrc", "dm4", "png", "bdv-hdf5", "bdv-n5", "n5", "ome-zarr-0.5"]
+    return ImageFacts(
+        names=names,
+        formats=(draw(st.sampled_from([*formats, "tiff-series"])),),
+        data_types=(draw(st.sampled_from(["uint8", "int16", "float32", "float64", "bool"])),),
+        plane_shapes=((y, x),),
+        sizes={"x": x, "y": y, "z": z, "c": draw(st.integers(1, 3)), "t": draw(st.integers(1, 3))},
+        voxel_size_zyx_nm=draw(
+            st.none() | st.tuples(st.none() | st.just(50.0), *[st.floats(0.1, 1e6)] * 2)
+        ),
+    )
+
+
+@given(any_facts(), st.sampled_from(["raw", "aligned", "tilt_series", "segmentation"]))
+@settings(max_examples=80, deadline=None)
+def test_what_is_built_from_files_agrees_with_them(facts, kind):
+    files = {"directory": "data/em", "file_pattern": "*.dat"}
+    image = {"id": "em", "name": "Slices", "image_kind": kind, "file_set": files}
+    built = build_deposition({"id": "x", "images": [image]}, {"em": facts}, draft=True)
+    assert check_against_files(built.document, [facts], built.images) == []

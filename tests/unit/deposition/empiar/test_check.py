@@ -263,6 +263,12 @@ def test_the_two_lists_differ_in_t8(header, data, severity):
         (put("workflows", [{"url": "ftp://x", "type": 1}]), "empiar-reference", "error"),
         (put("workflow_file", {"path": "../workflow.json"}), "empiar-directory", "error"),
         (put("authors", "everybody"), "empiar-type", "error"),
+        (put("experiment_type", 2), "empiar-permission", "warning"),
+        (put("imagesets", 1, "category", "('T1', '')"), "empiar-category", "error"),
+        (put("imagesets", 0, "category", "('T2', '')"), "empiar-category", "warning"),
+        (put("title", "Mitochondria\u200b of one cell"), "empiar-hidden-character", "warning"),
+        (put("title", "Mitochondria of one cell "), "empiar-hidden-character", "warning"),
+        (put("imagesets", 0, "details", "One line.\nAnother."), "empiar-hidden-character", None),
     ],
 )  # fmt: skip
 def test_further_rules(change, rule, severity):

@@ -99,6 +99,49 @@ def test_a_derived_volume_alone_tells_of_the_instrument():
     assert "Instrument: FIB-SEM" not in details("fib-sem-confocal")["em-aligned"]
 
 
+def test_a_warped_volume_says_its_error_and_a_segmentation_what_it_shows():
+    def change(data):
+        files = {"directory": "data/x", "file_pattern": "v.ome.zarr"}
+        data["images"] += [
+            {"id": "warped", "name": "Warped", "image_kind": "registered", "file_set": files,
+             "derived_from_images": ["lm-raw"]},
+            {"id": "labels", "name": "Labels", "image_kind": "segmentation", "file_set": files,
+             "derived_from_images": ["em-aligned"]},
+        ]  # fmt: skip
+        data["annotation_sets"][0]["annotation_images"] = ["labels"]
+
+    texts = details("fib-sem-confocal", change)
+    assert "Made from image set “Confocal stack” (data/lm)." in texts["warped"]
+    assert (
+        "Warped into the frame of image set “FIB-SEM volume, aligned” (data/em-aligned) by affine "
+        "transform. Registration error, held out (landmarks that the fit never used): median 95 nm"
+    ) in texts["warped"]
+    assert (
+        "Annotation of mitochondrion in image set “FIB-SEM volume, aligned” (data/em-aligned). "
+        "Thresholding and correction by hand."
+    ) in texts["labels"]
+    assert "From it was made image set “Warped” (data/warped)." in texts["lm-raw"]
+
+
+def test_the_preparation_in_full_at_the_source_and_in_short_after_it():
+    texts = details("fib-sem-confocal")
+    assert "with 30 % Epon for 2 h" in texts["em-raw"]
+    assert "with 30 % Epon for 2 h" not in texts["em-aligned"]
+    assert "freeze-substituted" in texts["em-aligned"]
+    assert "Deviations from the protocol: Oven ran longer." in texts["em-raw"]
+
+
+def test_where_a_protocol_is_published():
+    def change(data):
+        data["protocols"][0]["doi"] = "10.6019/SPW-00001"
+        data["protocols"][0]["identifiers"] = [
+            {"identifier_scheme": "SPW", "identifier_value": "SPW-00001"}
+        ]
+
+    text = details("fib-sem-confocal", change)["em-raw"]
+    assert "Protocol: SPW SPW-00001, doi:10.6019/SPW-00001." in text
+
+
 def test_x_rays_sections_and_lost_slices():
     texts = details("sbf-sem-micro-ct-two-photon")
     assert "X-rays: tube voltage 40 kV, rotation over 360°. 1601 projections." in texts["volume-ct"]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from clemkit.deposition.empiar import build_deposition, check_document
 from clemkit.deposition.empiar.rules import EMPIAR_RULES
@@ -13,6 +17,18 @@ from clemkit.errors import IncompleteDepositionError
 from clemkit.metadata.load import read_document
 from clemkit.metadata.validate.files import ImageFacts
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "metadata"))
+from any_experiment import experiments, instances  # of the tests of metadata
+
+LISTS = {
+    "agents": "Agent",
+    "acquisitions": "ImageAcquisition",
+    "specimens": "Specimen",
+    "protocols": "Protocol",
+    "images": "Image",
+    "correlations": "ImageCorrelation",
+}
+PHASES = [p for p in Phase if p is not Phase.shrink]
 FOLDER = Path(__file__).parents[4] / "examples" / "metadata"
 
 
@@ -372,14 +388,6 @@ def test_settings_of_the_archive_win_and_are_told(data):
     assert check_document(document) == []
 
 
-@pytest.mark.parametrize("code", [2, 6])
-def test_types_that_need_permission(data, code):
-    data["study"]["archive_settings"] = [
-        {"parameter_name": "empiar:experiment_type", "parameter_json": str(code)}
-    ]
-    assert "empiar-permission" in rules(build_deposition(data).notes)
-
-
 def test_files_with_faults_stop_the_build(data):
     wrong = facts(
         empty=("slice_003.tif",),
@@ -390,6 +398,45 @@ def test_files_with_faults_stop_the_build(data):
     with pytest.raises(IncompleteDepositionError) as caught:
         build_deposition(one_image(data), {"em": wrong})
     assert rules(caught.value.problems) == {"L4-empty", "L4-unreadable", "L4-mixed", "L4-gap"}
+
+
+def test_annotation_files_that_are_no_image_are_told(data):
+    data["annotation_sets"][0]["annotation_files"] = {"directory": "data/labels"}
+    notes = [n for n in build_deposition(data).notes if n.rule == "empiar-annotation"]
+    assert [n.location for n in notes] == [("annotation_sets", 0, "annotation_files")]
+    data["annotation_sets"][0]["annotation_images"] = ["em-aligned"]
+    assert "empiar-annotation" not in rules(build_deposition(data).notes)
+
+
+@st.composite
+def described_images(draw):
+    """Any experiment with a study and images with files, which refer to what there is."""
+    data = draw(experiments(2))
+    data["study"] = draw(instances("Study", 2))
+    data["study"]["contributions"] = draw(st.lists(instances("Contribution", 1), max_size=3))
+    data["study"]["publications"] = draw(st.lists(instances("Publication", 1), max_size=2))
+    for key, name in LISTS.items():
+        data[key] = draw(st.lists(instances(name, 2), min_size=1, max_size=2))
+        for number, thing in enumerate(data[key]):
+            thing["id"] = f"{key}-{number}"
+    for number, thing in enumerate(data["images"]):
+        thing["file_set"] = draw(instances("FileSet", 0))
+        thing |= {"acquired_by": "acquisitions-0", "image_of": ["specimens-0"]}
+        thing["derived_from_images"] = [f"images-{number - 1}"] if number else []
+    data["specimens"][0]["preparation_protocols"] = ["protocols-0"]
+    data["correlations"][0] |= {"fixed_image": "images-0", "moving_image": "images-1"}
+    for line in data["study"]["contributions"]:
+        line["contributor"] = "agents-0"
+    return data
+
+
+@given(described_images())
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+def test_any_experiment_gives_a_draft_and_reasons(experiment):
+    built = build_deposition(experiment, draft=True)
+    assert rules(built.notes) <= set(EMPIAR_RULES)
+    assert any(n.severity == "error" for n in built.notes) or check_document(built.document) == []
+    json.dumps(built.document)
 
 
 def test_every_note_has_a_rule_in_words(data):

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from clemkit.deposition.empiar.codes import OTHER, PAIRED_FIELDS, pair
+from clemkit.deposition.empiar.codes import OTHER, PAIRED_FIELDS, label_of, pair
 from clemkit.deposition.empiar.countries import COUNTRIES
 from clemkit.metadata.validate.check_digits import orcid_check_digit
 
@@ -160,6 +160,11 @@ def pairs(field):
     return codes | FREE.map(lambda text: pair(OTHER, text))
 
 
+def fits(category, frames):
+    label = label_of("category", category)
+    return "multiframe" not in label if frames == 1 else "single frame" not in label
+
+
 @st.composite
 def image_sets(draw, index):
     frames = draw(st.integers(1, 3000))
@@ -169,7 +174,7 @@ def image_sets(draw, index):
     entry = {
         "name": f"{draw(WORDS)} {index}",
         "directory": f"data/{folder}-{index}",
-        "category": draw(pairs("category")),
+        "category": draw(pairs("category").filter(lambda p: fits(p, frames))),
         "voxel_type": draw(pairs("voxel_type")),
         "num_images_or_tilt_series": draw(st.integers(1, 100000)),
         "frames_per_image": frames,
@@ -217,7 +222,7 @@ def documents(draw):
     document = {
         "title": draw(WORDS.map(lambda t: f"A title of {t}")),
         "release_date": draw(st.sampled_from(["RE", "HO"])),
-        "experiment_type": draw(st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13])),
+        "experiment_type": draw(st.sampled_from([1, 3, 4, 5, 7, 8, 9, 11, 12, 13])),
         "authors": authors,
         "corresponding_author": draw(contacts(authors)),
         "principal_investigator": draw(st.lists(contacts(authors), min_size=1, max_size=2)),
