@@ -233,6 +233,8 @@ def _ladder(step: Step, kind: str, names: Namer) -> _Words | None:
     else:
         in_order = [u for u in (incoming, outgoing) if u is not None]
     what = names.material(incoming) if incoming else ""
+    if recipe := list(step.get("resin_recipe") or ()):
+        what = f"{what or 'resin'} ({names.mixture(recipe)})"
     if kind == "Infiltration":
         names.last_resin = what.split(" (")[0]
     verb, preposition = ("infiltrated", "with") if kind == "Infiltration" else ("dehydrated", "in")
@@ -366,7 +368,8 @@ def _conditions(step: Step, each: bool = False) -> Iterator[str]:
     yield duration(step.get("duration") or step.get("storage_period"), each)
     yield temperature(step.get("temperature")) or from_to(step)
     if stages := list(step.get("temperature_program") or ()):
-        yield programme(stages, warming=step.get("type") in _WARMED)
+        words = programme(stages, warming=step.get("type") in _WARMED)
+        yield f"while {words}" if words.startswith(("warmed", "cooled")) else words
     yield from _surroundings(step)
 
 
@@ -411,6 +414,7 @@ def _settings(step: Step, names: Namer) -> str:
             worded(quantity(step.get("flow_rate")), "at "),
             quantity(step.get("perfused_volume")),
             quantity(step.get("wattage")),
+            str(step.get("instrument_description") or ""),
             names.instruments(names.without_general(step.get("equipment") or ())),
         ]
     )

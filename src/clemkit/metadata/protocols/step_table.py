@@ -177,6 +177,7 @@ _QUANTITIES = {
     "knife_angle": "knife angle", "beam_current": "current", "milling_angle": "milling angle",
     "start_temperature": "start", "end_temperature": "end", "ramp_rate": "ramp",
 }  # fmt: skip
+_BOOKKEEPING = ("differences", "older")  # how the widget's document was spelt
 _WORDS = {
     "perfusion_route": "route", "agitation": "agitation", "light_conditions": "light",
     "container": "container", "knife": "knife", "section_medium": "on", "support": "support",
@@ -208,8 +209,10 @@ def _details(step: Mapping[str, Any], names: Namer) -> Iterator[str]:
         yield worded(str(step.get(key) or ""), f"{word}: ")
     yield worded(names.instruments(step.get("equipment") or ()), "instrument: ")
     for parameter in step.get("parameters") or ():
+        name = str(parameter.get("parameter_name") or "").removeprefix("spw:")
         value = quantity(parameter.get("parameter_quantity")) or parameter.get("parameter_json")
-        yield f"{parameter.get('parameter_name')}: {value}"
+        if name not in _BOOKKEEPING:
+            yield f"{name}: {value}"
     if step.get("follows"):
         yield f"after step {', '.join(str(n) for n in step['follows'])}"
 

@@ -75,9 +75,9 @@ def test_reduced_osmium_thiocarbohydrazide_osmium():
         "at 4 °C, and treated with 1 % thiocarbohydrazide for 20 min at room temperature. Next, "
         "they were stained en bloc with 2 % osmium tetroxide for 30 min, then with 1 % uranyl "
         "acetate for 16 h at 4 °C in the dark, then with lead aspartate (20 mM lead nitrate and "
-        "30 mM L-aspartic acid; pH 5.5) for 30 min at 60 °C. The sections were then dehydrated in 20, "
-        "50, 70, 90 and 100 % ethanol (5 min each; 100 % twice). Samples were infiltrated with 50 % "
-        "Durcupan ACM for 4 h and 100 % for 16 h, and cured for 48 h at 60 °C."
+        "30 mM L-aspartic acid; pH 5.5) for 30 min at 60 °C. The sections were then dehydrated in "
+        "20, 50, 70, 90 and 100 % ethanol (5 min each; 100 % twice). Samples were infiltrated with "
+        "50 % Durcupan ACM for 4 h and 100 % for 16 h, and cured for 48 h at 60 °C."
     )
 
 
@@ -175,10 +175,10 @@ def test_many_kinds_of_steps_and_paragraphs():
         "0.5 mg/mL 3,3'-diaminobenzidine and 0.03 % hydrogen peroxide for 5–15 min. They were then "
         "post-fixed in 1 % osmium tetroxide in PHEM buffer for 14 min under vacuum (microwave at "
         "100 W, 2 min on, 2 min off, 3 cycles). Samples were infiltrated with mixtures of "
-        "propylene oxide and Durcupan (1:1 and 1:3 for 1 h each) and with pure Durcupan twice overnight on a "
-        "rotator, and cured for 2 days at 60 °C. Blocks were trimmed with a trimming knife. "
-        "Sections of 70 nm were cut with a Histo knife (Leica EM UC7) and collected on copper "
-        "grids."
+        "propylene oxide and Durcupan (1:1 and 1:3 for 1 h each) and with pure Durcupan twice "
+        "overnight on a rotator, and cured for 2 days at 60 °C. Blocks were trimmed with a "
+        "trimming knife. Sections of 70 nm were cut with a Histo knife (Leica EM UC7) and "
+        "collected on copper grids."
     )
 
 
