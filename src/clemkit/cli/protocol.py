@@ -39,7 +39,11 @@ Kind = Annotated[
 ]
 Extractor = Annotated[
     str | None,
-    typer.Option("--extractor", help="Command that reads the words instead of clemkit's rules."),
+    typer.Option(
+        "--extractor",
+        metavar="COMMAND",
+        help="Program that reads the words instead: text in, description as JSON out.",
+    ),
 ]
 Chosen = Annotated[
     str | None, typer.Option("--protocol", help="Id of the protocol, where there are several.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +19,11 @@ _TABLES = (".csv", ".tsv", ".xlsx", ".xlsm")
 _DESCRIPTIONS = (".yaml", ".yml")
 _MARKDOWN = re.compile(r"(?m)^#{1,6} |^\s*[-*+] \[[ x]\] |^\|.*\|\s*$|^```")
 _CLEMKIT_KEYS = re.compile(r"(?m)^(protocols|reagents|study|model_version|specimens)\s*:")
-Extractor = Callable[..., ProtocolReading] | str
+Extractor = Callable[[str], Mapping[str, Any]] | Sequence[str]
 
 
 def read_protocol(
-    path: str | Path, *, kind: str | None = None, extractor: Extractor | None = None
+    path: str | Path, *, kind: str | None = None, extractor: Extractor | str | None = None
 ) -> ProtocolReading:
     """Read a protocol from a file.
 
@@ -33,9 +34,10 @@ def read_protocol(
         description of clemkit that holds protocols.
     kind : str, optional
         One of `KINDS`, where the content should not decide.
-    extractor : callable or str, optional
-        Reads the words instead of clemkit's rules: a callable, or the command line of a program.
-        Its result passes the same checks. Only for words: text, Markdown and Word.
+    extractor : callable, str or sequence of str, optional
+        Reads the words instead of clemkit's rules: a function of the text, or a program that gets
+        the text on its standard input and writes a description as JSON. Its answer passes the same
+        checks. Only for words: text, Markdown and Word.
 
     Returns
     -------
@@ -205,14 +207,17 @@ def _read_description(source: Path) -> ProtocolReading:
     return ProtocolReading(data=document.data)
 
 
-def _extracted(source: Path, kind: str, extractor: Extractor) -> ProtocolReading:
-    from clemkit.metadata.protocols.external import read_with_extractor
+def _extracted(source: Path, kind: str, extractor: Extractor | str) -> ProtocolReading:
+    from clemkit.metadata.protocols.text.external import read_with
 
     if kind == "docx":
         text = str(_read_docx(source).data["protocols"][0].get("source_text", ""))
     else:
         text = _text(source)
-    return read_with_extractor(text, extractor, name=source.stem, source_file=source.name)
+    reader = shlex.split(extractor) if isinstance(extractor, str) else extractor
+    if not reader:
+        raise ArgumentError("extractor: expected a command; found none")
+    return read_with(reader, text, name=source.stem, source_file=source.name)
 
 
 def _as_file(source: Path, read: Callable[[], ProtocolReading]) -> ProtocolReading:

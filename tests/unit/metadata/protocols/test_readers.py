@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import zipfile
 from pathlib import Path
@@ -115,6 +116,60 @@ def test_files_that_cannot_be_read(tmp_path, made):
 def test_an_extractor_is_for_words(made):
     with pytest.raises(ArgumentError, match="reads words"):
         read_protocol(made("a.json", SPW), extractor="cat")
+
+
+def rinsing(text):
+    span = {"span_start": 0, "span_end": 6, "verbatim": text[:6], "rule_name": "mine"}
+    step = {"type": "Rinsing", "spans": [span]}
+    return {"id": "x", "protocols": [{"id": "x-protocol", "steps": [step]}]}
+
+
+def test_an_extractor_takes_the_place_of_the_rules(made, tmp_path):
+    path = made("a.txt", PROSE)
+    reading = read_protocol(path, extractor=rinsing)
+    steps = reading.data["protocols"][0]["steps"]
+    assert [s["type"] for s in steps] == ["Rinsing", "UnparsedStep"]
+    assert reading.data["protocols"][0]["source_text"] == PROSE
+    program = tmp_path / "my reader.py"
+    program.write_text(
+        "import json, sys\n"
+        "text = sys.stdin.read()\n"
+        "span = {'span_start': 0, 'span_end': 6, 'verbatim': text[:6]}\n"
+        "step = {'type': 'Rinsing', 'spans': [span]}\n"
+        "print(json.dumps({'id': 'x', 'protocols': [{'id': 'p', 'steps': [step]}]}))\n",
+        "utf-8",
+    )
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(str(program))}"
+    steps = read_protocol(path, extractor=command).data["protocols"][0]["steps"]
+    assert [s["type"] for s in steps] == ["Rinsing", "UnparsedStep"]
+    with pytest.raises(ArgumentError, match="expected a command"):
+        read_protocol(path, extractor=" ")
+
+
+def test_word_and_tables(tmp_path):
+    docx = pytest.importorskip("docx")
+    openpyxl = pytest.importorskip("openpyxl")
+    document = docx.Document()
+    document.add_paragraph(PROSE.strip())
+    for name in ("a.docx", "a.zip"):  # the name does not matter
+        document.save(tmp_path / name)
+        assert kind_of(tmp_path / name) == "docx"
+    steps = read_protocol(tmp_path / "a.docx").data["protocols"][0]["steps"]
+    assert [s["type"] for s in steps] == ["ChemicalFixation", "Rinsing"]
+    book = openpyxl.Workbook()
+    book.active.append(["Step", "Reagent", "Duration", "Temperature"])
+    book.active.append(["Fixation", "2.5 % glutaraldehyde", "2 h", "4 °C"])
+    book.active.append(["Wash", "PBS", "3 x 10 min", "RT"])
+    book.save(tmp_path / "a.xlsx")
+    table = tmp_path / "a.csv"
+    table.write_text("Step,Reagent,Duration\nFixation,2.5 % glutaraldehyde,2 h\n", "utf-8")
+    for path, count in ((tmp_path / "a.xlsx", 2), (table, 1)):
+        assert kind_of(path) == "table"
+        reading = read_protocol(path)
+        build(reading.data)
+        steps = reading.data["protocols"][0]["steps"]
+        known = [s["type"] for s in steps if s["type"] != "UnparsedStep"]
+        assert known == ["ChemicalFixation", "Rinsing"][:count]
 
 
 def test_names_of_the_widget_get_terms(made):
