@@ -113,7 +113,8 @@ def file_facts(
     dtypes, formats, shapes, voxels = _Tally(), _Tally(), _Tally(), _Tally(_same_size)
     empty: list[str] = []
     unreadable: dict[str, str] = {}
-    depth, extents = 0, (0, 0, 0, 0, 0)
+    depth = 0
+    extents: tuple[int, ...] = ()
     for number, header in enumerate(_headers(paths, dataset, workers)):
         if number % 500 == 0:
             progress("headers", number / len(paths), header.name)
@@ -123,7 +124,8 @@ def file_facts(
         if header.unreadable:
             unreadable[header.name] = header.unreadable
             continue
-        z, y, x, _, _ = extents = header.sizes
+        extents = header.sizes
+        z, y, x = extents[:3]
         depth += z
         dtypes.add(header.dtype, header.name)
         formats.add(header.format, header.name)
