@@ -35,8 +35,8 @@ _PRE = r"(?:re-?|pre-?|over-?|sub-?)?"
 _ACTIONS: Final = (
     ("anaesthetise", r"an(?:a)?esthet[iu][sz](?:e|ed|ing)|sedat(?:e|ed)|eutha?ni[sz](?:e|ed)|euthanas\w+|sacrificed?|killed|decapitated?|"
      r"cervical(?:ly)?\sdislocat\w+|betäubt", r"an(?:a)?esthesia|euthanasia|cervical\sdislocation"),
-    ("perfuse", r"perfus(?:e|ed|ing)|perfusion[-\s]fix(?:ed)?|flush(?:ed)?(?=\s(?:trans|with|through|via|the\svas|the\sblood))", r"perfusions?"),
-    ("dissect", r"dissect(?:ed|ing)?|excis(?:e|ed)|explant(?:ed)?|harvest(?:ed)?|minced?|punch(?=\sout|\s(?:discs|disks|holes|\d))|(?:punched|biops(?:y|ied))|took\sout|taken\sout|"
+    ("perfuse", r"perfus(?:e|ed|ing)|perfusion[-\s]fix(?:ed)?|perfundier(?:t|en)|flush(?:ed)?(?=\s(?:trans|with|through|via|the\svas|the\sblood))", r"perfusions?(?:fix\w*)?"),
+    ("dissect", r"dissect(?:ed|ing)?|entnehmen|entnommen|präparieren|excis(?:e|ed)|explant(?:ed)?|harvest(?:ed)?|minced?|punch(?=\sout|\s(?:discs|disks|holes|\d))|(?:punched|biops(?:y|ied))|took\sout|taken\sout|"
      r"enucleated?|diced?|(?:removed?|taken|extracted?|isolated?)(?=\s(?:from\sthe|and\s(?:placed|cut|fixed|immersed|post|trimmed|hemi)|"
      r"the\s(?:brain|tissue|liver|kidney|heart|retina|eye|spleen|lung|muscle|organ)))|"
      r"(?<=brain was )(?:removed|extracted|isolated)|(?<=brains were )(?:removed|extracted|isolated)", r"dissection|biopsy|biopsies|necropsy"),
@@ -52,7 +52,7 @@ _ACTIONS: Final = (
     ("infiltrate", r"infiltrat(?:ed?|ing)|impregnat(?:ed?|ing)(?=\s(?:with|in)\s(?:\w+\s){0,3}(?:resin|epon|spurr|durcupan|lr|hm20|epoxy))|permeated?|"
      r"infiltrier(?:t|en)|(?:exchanged?|replaced?|substituted?)(?=\s(?:with|for|by|to)\s(?:\w+\s){0,3}(?:resin|epon|durcupan|spurr|hm20))",
      r"infiltrations?|resin\sexchange"),
-    ("embed", r"(?:flat-?|re-?|thin-?|minimal(?:ly)?\s)?embed(?:ded|ding)?|eingebettet|einbetten|capsulated|encapsulated?|enclosed", r"embedding|einbettung"),
+    ("embed", r"(?:flat-?|re-?|thin-?|minimal(?:ly)?\s)?embed(?:ded|ding)?|eingebettet|einbetten|ausbetten|ausgebettet|capsulated|encapsulated?|enclosed", r"embedding|einbettung"),
     ("polymerise", r"polymeri[sz](?:ed?|ing)|polymerisier(?:t|en)|(?:re-?)?cur(?:ed?|ing)|harden(?:ed)?|baked?|bak(?:ed|ing)|gehärtet|aushärten|UV[-\s](?:cured?|polymeri[sz]ed?|irradiated)",
      r"polymeri[sz]ation|curing|hardening|aushärtung"),
     ("stain", r"(?:counter-?|post-?|co-?|en[-\s]bloc\s|block\s|pre-?)?stain(?:ed|ing)?|(?:post-?|counter-?)?contrast(?:ed|ing)|contrast(?=\s(?:with|in|sections|grids|by|for|\d)|/)|gefärbt|färben|kontrastier(?:t|en)|"
@@ -75,7 +75,7 @@ _ACTIONS: Final = (
     ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
-     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
+     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*dünnschnitte|Schnitte|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
     ("collect", r"collect(?:ed|ing)?|lift(?:ed)?(?:\s\w+)?\s(?:out|off|up)(?=\s(?:on|onto|with|from|the|in)\b)|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
     ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampf(?:t|en)|besputter(?:t|n)|"
      r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:carbon|gold|platinum|metal|Au|Pt|Ir)\scoat|(?:GIS|platinum|carbon)\sdeposition"),

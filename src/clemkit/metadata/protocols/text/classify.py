@@ -70,7 +70,7 @@ _PLUNGE = re.compile(
     re.I,
 )
 _GRID = re.compile(
-    r"\bgrids?\b|wafers?|coverslips?|cover\sslips?|\btape\b|slides?\b|kapton|membrane|\bloops?\b|netze?n?\b|chips?\b",
+    r"\bgrids?\b|wafers?|coverslips?|cover\sslips?|\btape\b|slides?\b|kapton|membrane|\bloops?\b|\b\w*netze?n?\b|chips?\b",
     re.I,
 )
 _SECTION_TOOL = re.compile(
@@ -85,6 +85,10 @@ _PIECES = re.compile(
 _THIN_SECTIONS = re.compile(
     r"thin\ssections?\b.*\b(?:microtom\w*|knife|prepared|obtained|generated|produced|made)\b|\b\d+(?:\s?[-–]\s?\d+)?[-\s]?nm[-\s](?:thick\s|thin\s|ultra-?thin\s)?sections?\b.*\b(?:microtom|knife|prepared|obtained|generated|produced|made)",
     re.I,
+)
+_ANTIBODY_WORDS = re.compile(
+    r"\b(?:1st|2nd|first|second|primary|secondary)\s(?:Ab|AB|antibod)|\b(?:GAM|GAR|PAG)\b|"
+    r"silver[-\s]enhanc|gold[-\s]enhanc", re.I
 )
 _ION = re.compile(
     r"lamella|\bFIB\b|focused\sion|ion\sbeam|\bGa\+?\b|gallium|\bnA\b|\bpA\b|plasma|Aquilos", re.I
@@ -140,8 +144,8 @@ def classify(
     if action in _SPECIAL:
         return _SPECIAL[action](groups, words, history, hottest)
     held = set(groups)
-    if action == "" and not held and repeated and unknown_name(words):
-        return "Rinsing"
+    if action == "" and not held and unknown_name(words):
+        return "Rinsing" if repeated else "Incubation" if has_time else None
     if (
         repeated
         and held & {"buffer", "water"}
@@ -152,12 +156,25 @@ def classify(
 
 
 _DIRECT = {
-    "anaesthetise": "Anaesthesia", "perfuse": "Perfusion", "dissect": "Dissection",
+    "anaesthetise": "Anaesthesia", "perfuse": "Perfusion", 
     "culture": "CellCulture", "quench": "Quenching", "cpd": "CriticalPointDrying",
     "trim": "Trimming", "fiducial": "FiducialApplication", "store": "Storage",
     "permeabilise": "Incubation", "cryoprotect": "Incubation",
-    "handle": "OtherStep",
 }  # fmt: skip
+
+
+_LASTING = {"aldehyde", "osmium", "uranyl", "lead", "mordant", "resin", "immuno", "dab", "quencher", "permanganate"}
+
+
+def _handle(groups: Collection[str], words: str, history: History, hottest: float | None) -> str | None:
+    if set(groups) & _LASTING:
+        return _by_material("incubate", groups, words, history, hottest, True)
+    return "OtherStep"
+
+
+def _dissect(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    cells = re.search(r"centrifug|\bcells?\b|pellet|culture|scrap|trypsin", words, re.I)
+    return "OtherStep" if re.match(r"\W*(?:\d+\W+)?(?:\w+\s){0,5}harvest", words, re.I) and cells else "Dissection"
 
 
 def _substitute(
@@ -182,7 +199,7 @@ def _fix(groups: Collection[str], words: str, history: History, hottest: float |
 def _postfix(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
     if "osmium" in groups:
         return "PostFixation" if not history.osmium else "EnBlocStaining"
-    if "aldehyde" in groups or re.search(r"same\sfix|fixative|aldehyde", words):
+    if "aldehyde" in groups or re.search(r"same\sfix|fixative|Fixativ|aldehyde", words):
         return "ChemicalFixation"
     if groups & {"uranyl", "mordant", "lead"} if isinstance(groups, set) else False:
         return "EnBlocStaining"
@@ -282,6 +299,9 @@ def _freeze(groups: Collection[str], words: str, history: History, hottest: floa
 
 
 def _mount(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
+    on_grid = _GRID.search(words) and not _STUB.search(words)
+    if on_grid and history.classes and history.classes[-1] == "Sectioning":
+        return "SectionCollection"
     return (
         "SectionCollection"
         if _GRID.search(words) and re.search(r"section|ribbon", words) and not _STUB.search(words)
@@ -314,6 +334,8 @@ def _section(groups: Collection[str], words: str, history: History, hottest: flo
 def _collect(
     groups: Collection[str], words: str, history: History, hottest: float | None
 ) -> str | None:
+    if "water" in groups and not _GRID.search(words) and re.search(r"float", words, re.I):
+        return "Rinsing"
     if re.search(
         r"\bimages?|tomogram|micrograph|data\b|tilt|stacks?\b|\bkV\b|3View|spectr", words
     ) and not _GRID.search(words):
@@ -375,7 +397,7 @@ def _warm(
 
 
 _SPECIAL = {
-    "substitute": _substitute, "fix": _fix, "postfix": _postfix, "wash": _wash, "dehydrate": _dehydrate,
+    "substitute": _substitute, "handle": _handle, "dissect": _dissect, "fix": _fix, "postfix": _postfix, "wash": _wash, "dehydrate": _dehydrate,
     "infiltrate": _infiltrate, "embed": _embed, "polymerise": _polymerise, "stain": _stain,
     "label": _label, "block": _block, "freeze": _freeze, "mount": _mount, "section": _section,
     "collect": _collect, "coat": _coat, "mill": _mill, "thaw": _thaw, "warm": _warm,
@@ -421,6 +443,15 @@ def _by_material(
         and not held & {"resin", "osmium"}
     ):
         return "FiducialApplication"
+    if _ANTIBODY_WORDS.search(words) and not held & {"osmium", "resin", "uranyl"}:
+        return "ImmunoLabelling"
+    lit = re.search(r"illuminat|irradiat|photo-?\s?(?:oxid|conver)|exposed\sto\slight", words, re.I)
+    if lit and "resin" not in held and not history.resin:
+        return "DabReaction"
+    if "permanganate" in held:
+        if history.frozen and not history.resin:
+            return "FreezeSubstitution"
+        return "PostFixation" if "ChemicalFixation" in history.classes else "ChemicalFixation"
     if "immuno" in held and not held & {"osmium"}:
         return "ImmunoLabelling"
     if "dab" in held:
@@ -486,6 +517,9 @@ def _by_material(
     if "adhesive" in held:
         return "Mounting"
     if "metal" in held:
+        particles = re.search(r"nm[-\s](?:colloidal\s)?gold", words)
+        if has_time and particles and not re.search(r"coat|sputter|layer", words):
+            return "ImmunoLabelling"
         return "Coating" if re.search(r"\bnm\b|thick|layer|coat|sputter", words) else "OtherStep"
     if action == "apply" and re.search(
         r"\b(?:cement|glue|adhesive|epoxy|silver\spaint|paste)\b", words, re.I
@@ -498,6 +532,6 @@ def _by_material(
         return "SectionCollection"
     if hottest is not None and hottest >= 50 and has_time and history.resin and not sections:
         return "OvenCuring"
-    if held & {"buffer", "additive", "medium", "solvent"} and has_time:
+    if held and has_time and action in ("", "incubate", "apply", "hold"):
         return "Incubation"
     return "OtherStep" if action in ("incubate", "apply", "hold", "remove") else None

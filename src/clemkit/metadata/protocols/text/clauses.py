@@ -93,16 +93,28 @@ _THIN = re.compile(
 )
 # sections of 80 nm, and what they are on
 _ON_GRIDS = re.compile(
-    r"(?:\bsections?|thin|\bcut)\b[^,;.]{0,30}?\d\s?(?:nm|[µμ]m)[)]?\s(on\s(?:[\w/-]+\s){0,4}(?:grids?|wafers?|coverslips?|tape|slides?)\b(?:\s\([^)]*\))?)(\s(?=(?:were|was)\s))?",
+    r"(?:\bsections?|thin|\bcut|schnitte)\b[^,;.]{0,30}?\d\s?(?:nm|[µμ]m)[)]?\s((?:on|auf)\s(?:[\w/-]+\s){0,4}(?:grids?|\w*netze|wafers?|coverslips?|tape|slides?)\b(?:\s\([^)]*\))?)(\s(?=(?:were|was)\s))?",
     re.I,
 )
 _IF = re.compile(r"\bif\b[^,:;.]{3,60}:\s", re.I)
+_ONLY_GRIDS = re.compile(
+    r"\W*(?:on(?:to)?\s|auf\s)?(?:[\w/-]+[\s-]){0,3}(?:grids?|\w*netze|wafers?|coverslips?)\b[^,;]*", re.I
+)
+_LIQUID = re.compile(
+    r"\W*and\s(?:then\s)?(?:(?:with|in|finally|distilled|double|deionized|deionised|ultrapure)\s)*"
+    r"[^,;:()]{1,40}[.,;]?\s*", re.I
+)
 _ARROW = re.compile(r"->|→|=>|⇒")
+# 1% sodium sulphate (10 min): a material that the lexicon may not know
+_UNKNOWN_SHARE = re.compile(
+    r"\W*\d+(?:[.,]\d+)?\s?(?:%(?:\s?\(?[wv]/[wv]\)?)?|mM|M|[µμu]M|mg/ml)\s+(?:aqueous\s|aq\.?\s)?"
+    r"([A-Za-z][\w'-]{2,25}(?:\s[a-z][\w-]{2,20}){0,2}?)(?=\s*(?:[(,;.]|for\b|in\b|\d|\Z))"
+)
 _UNKNOWN = re.compile(
     r"\W*([A-Za-z][\w'-]{1,20}(?:\s[A-Za-z][\w-]{0,15})?)[\s:,]+\d{1,2}\s?[x×]\s?\d+(?:[-–]\d+)?\s?(?:min|['`′’]|sec|s\b|h\b)"
 )
 _FUNCTION_WORDS = frozenset(
-    "pure then fresh and last again rinse wash washes rinses dann je each for repeat neat change changes".split()
+    "vakuum vacuum rotator shaker microwave pause spin pure then fresh and last again rinse wash washes rinses dann je each for repeat neat change changes".split()
 )
 _NO = re.compile(
     r"\b(?:without|no|omit\w*|instead\sof|not|skip)\s(?:(?:any|the|further|prior|additional)\s)?\Z",
@@ -139,7 +151,7 @@ def split_segment(
         starts, inherited = _begins(text, chunk, groups[-1] if groups else [], last_action)
         if groups and not starts:
             groups[-1].append(chunk)
-        elif groups and not any(c.cues for c in groups[-1]) and not _stands_alone(text, groups[-1]):
+        elif not (inherits[-1] or any(c.cues for c in groups[-1]) or _stands_alone(text, groups[-1])):
             groups[-1].append(chunk)  # what stands before the first treatment belongs to it
             inherits[-1] = inherited
         else:
@@ -225,7 +237,10 @@ def _chunks(
     cues = [c for c in cues if not _NO.search(text[segment.body : c.start])]
     if len(cues) > 1:
         cues = [c for c in cues if c.is_verb or not _PURPOSE.search(text[segment.body : c.start])]
-    depth = _parentheses(text, segment.body, segment.end)
+    depth = [
+        (a, b) for a, b in _parentheses(text, segment.body, segment.end)
+        if a > segment.body or b < segment.end - 2
+    ]  # fmt: skip
     cuts = [(segment.body, "")]
     for match in _SEPARATOR.finditer(text, segment.body, segment.end):
         start, end = match.span()
@@ -284,8 +299,8 @@ def _stands_alone(text: str, group: Sequence[_Chunk]) -> bool:
 
 
 def unknown_name(words: str) -> str | None:
-    """Return the name in ``name 3 x 10 min``, where the lexicon does not know it."""
-    found = _UNKNOWN.match(words)
+    """Return the name in ``name 3 x 10 min`` or ``1% name``, for where the lexicon has none."""
+    found = _UNKNOWN.match(words) or _UNKNOWN_SHARE.match(words)
     return found[1] if found and found[1].lower() not in _FUNCTION_WORDS else None
 
 
@@ -300,6 +315,8 @@ def _begins(
         return True, False
     if chunk.link == "\0" or _NOT_STEP.search(words):
         return True, False
+    if re.search(r"\bbeing\b", words) and not _PASSIVE.search(words):
+        return False, False
     if _RELATIVE.match(words) and not _PASSIVE.search(words):
         chunk.cues.clear()
         return False, False
@@ -329,8 +346,14 @@ def _begins(
         last_action == "wash" and timed or last_action in ("section", "collect", "trim")
     ):
         return True, False
-    if ";" in chunk.link and chunk.materials and chunk.quantities:
+    if ";" in chunk.link and chunk.quantities and (chunk.materials or unknown_name(words)):
         return True, False
+    if last_action == "section" and _ONLY_GRIDS.fullmatch(words):
+        return True, False
+    if last_action in ("wash", "dehydrate") and new and _LIQUID.fullmatch(words):
+        liquids = {"water", "buffer"} if last_action == "wash" else {"transition"}
+        if {m.group for m in chunk.materials} <= liquids:
+            return True, True
     if chunk.materials and named and last_action:
         if _THEN_MATERIAL.search(chunk.link) and (timed or new):
             return True, True

@@ -67,6 +67,7 @@ _BY_NAME: Final = {
     "adhesive": "silver_paint conductive_epoxy carbon_tape cyanoacrylate_glue",
     "medium": "DMEM RPMI growth_medium Murashige_and_Skoog_medium",
     "film": "pioloform formvar",
+    "permanganate": "potassium_permanganate",
     "drying": "hexamethyldisilazane",
     "sugar": "sucrose trehalose glycerol PVP-sucrose methyl_cellulose-sucrose methyl_cellulose",
 }
@@ -90,7 +91,7 @@ _GENERIC = frozenset(
 )
 _SUPPORT_BEHIND = re.compile(
     r"[-–/\s]*(?:(?:formvar|carbon|pioloform|slot|Cu|copper|nickel|and|film|collodion|poly-?l-?lysine|Quantifoil|R\s?\d|mesh|\d+|finder|index|hexagonal|EM|TEM|support|micro)[-–/.\d\s]+){0,5}"
-    r"(?:-?\s?coated|coat\b|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|capsules?\b|moulds?\b|molds?\b|wafer|pellets?\sof)",
+    r"(?:-?\s?coated|coat\b|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|caps(?:ules?)?\b|moulds?\b|molds?\b|wafer|pellets?\sof)",
     re.I,
 )
 _MADE_FROM = re.compile(
@@ -107,6 +108,12 @@ _CONJUGATED = re.compile(
     r"[-–\s]+(?:(?:conjugated|coupled|labell?ed)\s(?:to|with)\s)?(?:\d+[-\s]?nm[-\s](?:colloidal\s)?)?\Z"
 )
 _CONJUGATE_BEFORE = re.compile(r"\A(?:[-–\s]*(?:conjugated|labell?ed|coupled|tagged)?[-–\s]+)\Z")
+# a bare buffer stands for the one named before; a bare resin says nothing new
+_NEVER_CARRIED = frozenset(("resin", "fixative", "the resin", "resin mixture"))
+_ANIMAL_ANTIBODY = re.compile(
+    r"(?<![\w-])(?:rabbit|mouse|rat|goat|donkey|sheep|chicken|guinea[-\s]pig)\s"
+    r"(?:polyclonal\s|monoclonal\s)?anti-[\w-]*\w"
+)
 _BARE = frozenset(("buffer", "puffer", "medium", "the same buffer", "same buffer"))
 _MEDIUM = re.compile(
     r"(?<![\w-])(?:fresh\s|warm\s|culture\s|growth\s|full\s)*(medium)(?![\w-])(?!\s(?:was|were|size|to\shigh))(?<!to the medium)(?<!from the medium)"
@@ -123,6 +130,13 @@ def find_named_materials(text: str) -> list[NamedMaterial]:
     """
     mentions = find_materials(text)
     found = [_named(m) for m in mentions if _is_meant(m, text)]
+    for match in _ANIMAL_ANTIBODY.finditer(text):
+        if not any(m.start < match.end() and match.start() < m.end for m in mentions):
+            name = f"anti-{match[0].rpartition('anti-')[2]} antibody"
+            found.append(
+                NamedMaterial(match.start(), match.end(), match[0], name, "immuno", is_known=False)
+            )
+    found.sort(key=lambda m: m.start)
     found = _without_conjugates(found, text)
     taken = [m for m in mentions if m.canonical.lower() not in _GENERIC]
     for pattern, group in ((_BUFFER, "buffer"), (_MEDIUM, "medium")):
@@ -151,13 +165,13 @@ def _without_conjugates(found: Sequence[NamedMaterial], text: str) -> list[Named
     ]
     kept = []
     for m in found:
-        bound = m.group in ("dye", "immuno", "metal", "bead", "label") and any(
+        bound = (m.is_ambiguous or m.group in ("dye", "immuno", "metal", "bead", "label")) and any(
             a is not m
             and (
                 (a.end <= m.start and _CONJUGATED.fullmatch(text[a.end : m.start]))
                 or (m.end <= a.start and _CONJUGATE_BEFORE.fullmatch(text[m.end : a.start]))
                 or (
-                    m.canonical in ("primary antibody", "secondary antibody")
+                    m.canonical in ("Ab", "AB", "antibody", "primary antibody", "secondary antibody")
                     and abs(a.start - m.end) < 60
                 )
             )
@@ -198,6 +212,8 @@ def _is_meant(mention: Mention, text: str) -> bool:
         or name.endswith(" tape")
         or _OVERNAMED.match(mention.verbatim)
     ):
+        return False
+    if mention.verbatim.lower() in _NEVER_CARRIED:
         return False
     if name.lower() in _GENERIC or (mention.ambiguous and mention.verbatim.lower() in _GENERIC):
         return False

@@ -93,7 +93,7 @@ def _token(text: str, start: int, end: int, words: str) -> Token | None:
     unit, stop = _unit(text, start, end, value)
     if words[0] in MINUS or words[0] == "+":
         cold = unit[1] == "temperature" if unit else bool(_COLD_LATER.match(text, end))
-        if not cold or re.search(r"[\d%°C]\s?\Z", text[max(0, start - 3) : start]):
+        if not cold or re.search(r"[\d%°C/]\s?\Z", text[max(0, start - 3) : start]):
             # a hyphen, not a sign
             inner = re.search(r"[\d.½¼¾⅓⅔]", words)
             assert inner is not None  # a number has a digit

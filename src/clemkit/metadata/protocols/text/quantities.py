@@ -125,6 +125,7 @@ _PARTICLE_BEFORE = re.compile(
     r"(?:protein\sA[-–\s]gold|gold\sparticles|particle\ssize|beads?|colloidal\sgold|nanogold)\s?[(,]?\s?\Z",
     re.I,
 )
+_SPUN = re.compile(r"centrifug|\bsp[iu]n|pellet|harvest", re.I)
 _COATED = re.compile(r"coat|sputter|layer|evaporat|bedampf|besputter|film", re.I)
 _AGE = re.compile(
     r"[-\s](?:old|of\sage|post[-\s]?(?:fert|nat|hatch|germin|inject|transf|infect)\w*|after\s(?:birth|germination|infection|transfection|injection)|dpf|hpf|hpi|in\svitro|light)\b",
@@ -321,7 +322,7 @@ class _Reader:
                 following.unit is None
                 and not (index + 2 < len(self._tokens) and _RANGE.fullmatch(self._link(index + 1)))
                 and self._text[following.end : following.end + 1]
-                not in ("", " ", ",", ";", ".", ")")
+                not in ("", " ", ",", ";", ".", ")", "\n")
             ):
                 return None
             end = token.end + len(link.rstrip())
@@ -489,6 +490,8 @@ class _Reader:
         rule, confidence = item.rule, item.first.confidence
         if not direct:
             rule, confidence = "shared-unit", min(confidence, 0.9)
+        if name == "g" and (item.first.value or 0) >= 50 and _SPUN.search(self._text[max(0, start - 70) : end + 40]):
+            name, kind = "times_g", "acceleration"
         if kind == "duration" and _AGE.match(behind):
             kind = "container"
         if (

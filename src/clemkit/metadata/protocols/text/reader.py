@@ -9,6 +9,7 @@ from typing import Any
 
 from clemkit.errors import Problem
 from clemkit.metadata.protocols.reading import ProtocolReading
+from clemkit.metadata.protocols.text.actions import find_cues
 from clemkit.metadata.protocols.text.classify import History, classify
 from clemkit.metadata.protocols.text.clauses import Clause, split_segment, unknown_name
 from clemkit.metadata.protocols.text.columns import (
@@ -21,7 +22,7 @@ from clemkit.metadata.protocols.text.fields import step_fields
 from clemkit.metadata.protocols.text.materials import NamedMaterial, find_named_materials
 from clemkit.metadata.protocols.text.quantities import FoundQuantity, find_quantities
 from clemkit.metadata.protocols.text.registry import Registry
-from clemkit.metadata.protocols.text.segments import find_segments
+from clemkit.metadata.protocols.text.segments import Segment, find_segments
 from clemkit.metadata.protocols.text.spans import span
 
 __all__ = ["read_prose"]
@@ -89,9 +90,17 @@ _ASIDE = re.compile(
     r"|\((?:this\s|to\s|it\s|which\s)?(?:melts?|removes?|dissolves?|stops?|quenche?s?|prevents?|reduces?|keeps?|helps?|avoids?|improves?)\b[^)]*\)",
     re.I,
 )
+# parts of a text that are no procedure
+_NO_PROCEDURE = re.compile(
+    r"[\W\d]*(?:materials?|reagents?|solutions?|recipes?|equipment|chemicals|consumables|supplies|"
+    r"stocks?|buffers?|troubleshooting|notes?|references?|literature|hints|tips|safety|waste|"
+    r"introduction|background|scope|abstract|results?|materialien|lösungen|geräte|literatur|"
+    r"hinweise|chemikalien|before\syou\sstart|imaging|image\sacquisition|data\sanalysis|image\sanalysis)"
+    r"(?:\s(?:and|&|to|und)\s\w+|\sneeded|\srequired|\slist|\ssolutions|\spreparation)*\W*", re.I
+)
 _REMARK = re.compile(
     r"\A\W*(?:(?:all|every|each|these|the\s(?:above|following|whole))\s(?:of\sthe\s)?(?:\w+\s)?(?:steps?|washes|incubations?|solutions?|procedures?|protocol|processing)\b|"
-    r"if\b[^.;]*:\s*\Z|(?:note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
+    r"if\b[^.;]*:\s*\Z|(?:troubleshooting|note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
     r"(?:staining|embedding|processing|fixation|protocol)?\s?(?:followed|follows)\s(?:published|the\s\w+\sprotocol|a\s))",
     re.I,
 )
@@ -126,7 +135,12 @@ def _drafts(
     history = History()
     drafts: list[Draft] = []
     columns: list[Column] | None = None
+    aside = False
     for segment in find_segments(text):
+        own_line = segment.kind == "sentence" and _is_own_line(text, segment)
+        titled = _NO_PROCEDURE.fullmatch(text[segment.start : segment.end])
+        if segment.kind == "heading" or (own_line and titled):
+            aside = titled is not None
         inside_m = [m for m in materials if segment.start <= m.start < segment.end]
         inside_q = [q for q in quantities if segment.start <= q.start < segment.end]
         if segment.kind == "row":
@@ -143,6 +157,9 @@ def _drafts(
                     clause.start, clause.end, action, clause.cues, True, clause.context, segment
                 )
             action = clause.action or action
+            if aside:
+                drafts.append(Draft("UnparsedStep", [clause], rule="no-procedure", confidence=0.8))
+                continue
             draft = _draft(text, clause, inside_m, inside_q, history)
             if first:
                 draft.label = segment.label or (
@@ -226,6 +243,9 @@ def _draft(
         clause.action, groups, words, history, hottest=hottest, has_time=timed, repeated=repeated
     )
     only_nouns = bool(clause.cues) and not any(c.is_verb for c in clause.cues)
+    if not numbers and _is_title(text, clause):
+        draft.materials = []
+        return draft
     if only_nouns and not mine and not numbers:
         numbered = bool(clause.segment.label) and clause.segment.label[0].isdigit()
         title = _is_line(text, clause) and len(words.split()) <= 7 and not numbered
@@ -239,13 +259,29 @@ def _draft(
         if clause.action in ("image", "prepare"):
             draft.rule, draft.materials, draft.quantities = clause.action, [], []
         return draft
-    if found == "Rinsing" and not mine and (name := unknown_name(words)):
+    if found in ("Rinsing", "Incubation") and not mine and (name := unknown_name(words)):
         at = words.index(name) + clause.start
         draft.materials = [NamedMaterial(at, at + len(name), name, name, "unknown", is_known=False)]
     draft.name = found
     draft.rule = clause.action or "materials"
     draft.confidence = 0.9 if clause.action and not clause.inherits else 0.7
     return draft
+
+
+def _is_own_line(text: str, segment: Segment) -> bool:
+    before = text[: segment.start].rpartition("\n")[2].strip()
+    return not before and not text[segment.end :].partition("\n")[0].strip()
+
+
+def _is_title(text: str, clause: Clause) -> bool:
+    """Whether a sentence has no verb: *Pre-embedding immunolabelling.*"""
+    segment = clause.segment
+    words = text[segment.start : segment.end]
+    if segment.kind != "sentence" or clause.start != segment.start or not words[0].isupper():
+        return False
+    if re.search(r"\b(?:was|were|is|are|has|have|took|had)\b|:", words) or _is_line(text, clause):
+        return False
+    return not any(c.is_verb for c in find_cues(text, segment.body, segment.end))
 
 
 def _is_line(text: str, clause: Clause) -> bool:

@@ -71,7 +71,7 @@ _VERB_LIKE = re.compile(
 _ABBREVIATIONS = re.compile(
     r"(?:\b(?:e\.g|i\.e|et al|etc|cf|ca|approx|vs|resp|Figs?|Tab|Eq|Refs?|Inc|Ltd|Co|Corp|Dr|Prof|St|No|Nr|Cat|cat|"
     r"temp|r\.t|R\.T|incl|Supp|Suppl|vol|Vol|sp|spp|var|dil|conc|sol|aq|dist|max|z\.B|ca|bzw|ggf|inkl|evtl|Std|U\.S|U\.K|"
-    r"w|v|deion|bidist|demin|mol|Mol|GmbH|Aldrich|p\.A|n)|(?<![°º˚\d])(?<![°\d]\s)\b[A-Z])\.\Z"
+    r"w|v|deion|bidist|demin|dest|bidest|entm|mol|Mol|GmbH|Aldrich|p\.A|n)|(?<![°º˚\d])(?<![°\d]\s)\b[A-Z])\.\Z"
 )  # fmt: skip
 _NEVER = re.compile(
     r"(?:\b(?:e\.g|i\.e|Figs?|Tab|Eq|Refs?|approx|ca|cf|vs|Dr|Prof|St|Cat|cat|No|Nr|Suppl?|z\.B|bzw)|(?<![°º˚\d])(?<![°\d]\s)\b[A-Z])\.\Z"
@@ -177,6 +177,11 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
     deeper = len(rest) - len(rest.lstrip()) > len(text[start:end]) - len(text[start:end].lstrip())
     if marker and content.endswith(":") and deeper and _BULLET.match(rest):
         return True
+    if not content:
+        return False
+    alone_first = at == 0 and not marker and not following and len(content) < 110
+    if alone_first and not re.search(r"\b(?:were|was)\b|\d\s?(?:min|h|hr|hours?)\b", content):
+        return content[-1] not in ".:" or len(content) < 60
     if not content or len(content) > 90 or content[-1] in ".;,!?" or _QUANTITY_LIKE.search(content):
         return False
     if re.fullmatch(r"\*\*[^*]+\*\*:?|__[^_]+__:?|\*\*[^*]+:\*\*", content):

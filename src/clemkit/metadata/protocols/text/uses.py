@@ -70,7 +70,7 @@ def _use(
     known = registry.material(named)
     if known is None:
         registry.unknown(named.verbatim, place)
-        use["material_name"] = named.verbatim
+        use["material_name"] = named.canonical if named.group == "immuno" else named.verbatim
     else:
         use["material"] = known
         use["material_name"] = named.verbatim
