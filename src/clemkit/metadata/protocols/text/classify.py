@@ -88,7 +88,8 @@ _THIN_SECTIONS = re.compile(
 )
 _ANTIBODY_WORDS = re.compile(
     r"\b(?:1st|2nd|first|second|primary|secondary)\s(?:Ab|AB|antibod)|\b(?:GAM|GAR|PAG)\b|"
-    r"silver[-\s]enhanc|gold[-\s]enhanc", re.I
+    r"silver[-\s]enhanc|gold[-\s]enhanc",
+    re.I,
 )
 _ION = re.compile(
     r"lamella|\bFIB\b|focused\sion|ion\sbeam|\bGa\+?\b|gallium|\bnA\b|\bpA\b|plasma|Aquilos", re.I
@@ -163,10 +164,23 @@ _DIRECT = {
 }  # fmt: skip
 
 
-_LASTING = {"aldehyde", "osmium", "uranyl", "lead", "mordant", "resin", "immuno", "dab", "quencher", "permanganate"}
+_LASTING = {
+    "aldehyde",
+    "osmium",
+    "uranyl",
+    "lead",
+    "mordant",
+    "resin",
+    "immuno",
+    "dab",
+    "quencher",
+    "permanganate",
+}
 
 
-def _handle(groups: Collection[str], words: str, history: History, hottest: float | None) -> str | None:
+def _handle(
+    groups: Collection[str], words: str, history: History, hottest: float | None
+) -> str | None:
     if set(groups) & _LASTING:
         return _by_material("incubate", groups, words, history, hottest, True)
     return "OtherStep"
@@ -174,7 +188,11 @@ def _handle(groups: Collection[str], words: str, history: History, hottest: floa
 
 def _dissect(groups: Collection[str], words: str, history: History, hottest: float | None) -> str:
     cells = re.search(r"centrifug|\bcells?\b|pellet|culture|scrap|trypsin", words, re.I)
-    return "OtherStep" if re.match(r"\W*(?:\d+\W+)?(?:\w+\s){0,5}harvest", words, re.I) and cells else "Dissection"
+    return (
+        "OtherStep"
+        if re.match(r"\W*(?:\d+\W+)?(?:\w+\s){0,5}harvest", words, re.I) and cells
+        else "Dissection"
+    )
 
 
 def _substitute(

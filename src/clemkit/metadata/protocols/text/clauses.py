@@ -98,11 +98,13 @@ _ON_GRIDS = re.compile(
 )
 _IF = re.compile(r"\bif\b[^,:;.]{3,60}:\s", re.I)
 _ONLY_GRIDS = re.compile(
-    r"\W*(?:on(?:to)?\s|auf\s)?(?:[\w/-]+[\s-]){0,3}(?:grids?|\w*netze|wafers?|coverslips?)\b[^,;]*", re.I
+    r"\W*(?:on(?:to)?\s|auf\s)?(?:[\w/-]+[\s-]){0,3}(?:grids?|\w*netze|wafers?|coverslips?)\b[^,;]*",
+    re.I,
 )
 _LIQUID = re.compile(
     r"\W*and\s(?:then\s)?(?:(?:with|in|finally|distilled|double|deionized|deionised|ultrapure)\s)*"
-    r"[^,;:()]{1,40}[.,;]?\s*", re.I
+    r"[^,;:()]{1,40}[.,;]?\s*",
+    re.I,
 )
 _ARROW = re.compile(r"->|→|=>|⇒")
 # 1% sodium sulphate (10 min): a material that the lexicon may not know
@@ -151,7 +153,9 @@ def split_segment(
         starts, inherited = _begins(text, chunk, groups[-1] if groups else [], last_action)
         if groups and not starts:
             groups[-1].append(chunk)
-        elif not (inherits[-1] or any(c.cues for c in groups[-1]) or _stands_alone(text, groups[-1])):
+        elif groups and not (
+            inherits[-1] or any(c.cues for c in groups[-1]) or _stands_alone(text, groups[-1])
+        ):
             groups[-1].append(chunk)  # what stands before the first treatment belongs to it
             inherits[-1] = inherited
         else:

@@ -82,7 +82,9 @@ def _run(command: Sequence[str], text: str) -> Any:
         raise DataError(f"extractor `{shown}`: expected a program that answers; {error}") from error
     if done.returncode:
         tail = done.stderr.decode(errors="replace").strip()[-300:]
-        raise DataError(f"extractor `{shown}`: expected exit code 0; found {done.returncode}: {tail}")
+        raise DataError(
+            f"extractor `{shown}`: expected exit code 0; found {done.returncode}: {tail}"
+        )
     try:
         return json.loads(done.stdout.decode("utf-8"))
     except ValueError as error:
@@ -108,7 +110,9 @@ def _wrong_spans(value: Any, text: str, place: tuple[str | int, ...]) -> Iterato
             message = f"expected offsets in 0 to {len(text)}; found {start} to {end}"
             yield Problem(place, "protocol-span", "error", message)
         elif value.get("verbatim") != text[start:end]:
-            message = f"expected {text[start:end][:60]!r} at {start}; found {value.get('verbatim')!r}"
+            message = (
+                f"expected {text[start:end][:60]!r} at {start}; found {value.get('verbatim')!r}"
+            )
             yield Problem(place, "protocol-span", "error", message)
 
 

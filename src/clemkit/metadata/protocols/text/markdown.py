@@ -69,7 +69,9 @@ def _without_marks(text: str) -> tuple[str, list[int]]:
     )
     for mark in marks:
         line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
-        if mark.start() < at or (not line.strip() and mark[0].startswith("*") and _rule_at(text, mark)):
+        if mark.start() < at or (
+            not line.strip() and mark[0].startswith("*") and _rule_at(text, mark)
+        ):
             continue
         kept.extend(text[at : mark.start()])
         origin.extend(range(at, mark.start()))

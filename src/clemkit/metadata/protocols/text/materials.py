@@ -171,7 +171,8 @@ def _without_conjugates(found: Sequence[NamedMaterial], text: str) -> list[Named
                 (a.end <= m.start and _CONJUGATED.fullmatch(text[a.end : m.start]))
                 or (m.end <= a.start and _CONJUGATE_BEFORE.fullmatch(text[m.end : a.start]))
                 or (
-                    m.canonical in ("Ab", "AB", "antibody", "primary antibody", "secondary antibody")
+                    m.canonical
+                    in ("Ab", "AB", "antibody", "primary antibody", "secondary antibody")
                     and abs(a.start - m.end) < 60
                 )
             )

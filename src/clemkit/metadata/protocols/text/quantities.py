@@ -490,7 +490,11 @@ class _Reader:
         rule, confidence = item.rule, item.first.confidence
         if not direct:
             rule, confidence = "shared-unit", min(confidence, 0.9)
-        if name == "g" and (item.first.value or 0) >= 50 and _SPUN.search(self._text[max(0, start - 70) : end + 40]):
+        if (
+            name == "g"
+            and (item.first.value or 0) >= 50
+            and _SPUN.search(self._text[max(0, start - 70) : end + 40])
+        ):
             name, kind = "times_g", "acceleration"
         if kind == "duration" and _AGE.match(behind):
             kind = "container"

@@ -96,7 +96,8 @@ _NO_PROCEDURE = re.compile(
     r"stocks?|buffers?|troubleshooting|notes?|references?|literature|hints|tips|safety|waste|"
     r"introduction|background|scope|abstract|results?|materialien|lösungen|geräte|literatur|"
     r"hinweise|chemikalien|before\syou\sstart|imaging|image\sacquisition|data\sanalysis|image\sanalysis)"
-    r"(?:\s(?:and|&|to|und)\s\w+|\sneeded|\srequired|\slist|\ssolutions|\spreparation)*\W*", re.I
+    r"(?:\s(?:and|&|to|und)\s\w+|\sneeded|\srequired|\slist|\ssolutions|\spreparation)*\W*",
+    re.I,
 )
 _REMARK = re.compile(
     r"\A\W*(?:(?:all|every|each|these|the\s(?:above|following|whole))\s(?:of\sthe\s)?(?:\w+\s)?(?:steps?|washes|incubations?|solutions?|procedures?|protocol|processing)\b|"
