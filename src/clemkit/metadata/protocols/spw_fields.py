@@ -30,6 +30,7 @@ __all__ = [
     "Written",
     "as_json_number",
     "sayable",
+    "source_words",
 ]
 
 UNREAD: Final = object()
@@ -41,6 +42,14 @@ _UNSAYABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 def sayable(value: Any) -> bool:
     """Return whether *value* is a text that has something in it and fits into every syntax."""
     return isinstance(value, str) and value != "" and not _UNSAYABLE.search(value)
+
+
+def source_words(quantity: Mapping[str, Any]) -> str:
+    """Return a quantity in words; an interpretation stands behind the words that it interprets."""
+    words, said = quantity_words(quantity), str(quantity.get("verbatim", ""))
+    if quantity.get("is_interpretation") and said and said != words:
+        return f"{said} ({words})" if words else said
+    return words or said
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +261,7 @@ _EQUAL = {"g_per_L": "mg_per_mL", "degC_per_h": "K_per_h", "degC_per_min": "K_pe
 
 
 def _written_number(quantity: Mapping[str, Any], units: Mapping[str, str], shape: Any) -> Written:
-    words = quantity_words(quantity) or str(quantity.get("verbatim", ""))
+    words = source_words(quantity)
     value, unit = quantity.get("value"), str(quantity.get("unit"))
     if value is None:
         return Written(lost=words)

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from clemkit.metadata.protocols.step_words import class_words, material_words, quantity_words
+from clemkit.metadata.protocols.spw_fields import source_words
+from clemkit.metadata.protocols.step_words import (
+    class_words,
+    material_words,
+    quantity_words,
+    stage_words,
+)
 
 __all__ = ["NEAREST", "prepared", "unsaid_words"]
 
@@ -76,7 +82,9 @@ def unsaid_words(slot: str, value: Any, names: Mapping[str, str]) -> str:
         return str(value)
     label = _LABELS.get(slot, slot.replace("_", " ").removeprefix("is "))
     if slot == "type":
-        return f"Step: {class_words(value)}"
+        return f"Step: {'not understood' if value == 'UnparsedStep' else class_words(value)}"
+    if slot in ("ladder", "temperature_program"):
+        return f"{label}: {', then '.join(filter(None, map(stage_words, value)))}"
     if value is True:
         return label
     return f"{label}: {_words(slot, value, names)}"
@@ -89,7 +97,7 @@ def _words(slot: str, value: Any, names: Mapping[str, str]) -> str:
         known = names.get(str(value)) if slot in ("resin", "equipment") else None
         return known or (f"{value:.12g}" if isinstance(value, float) else str(value))
     if "unit" in value:
-        return quantity_words(value) or str(value.get("verbatim", ""))
+        return source_words(value)
     if "parameter_name" in value:
         quantity = quantity_words(value.get("parameter_quantity"))
         return f"{value['parameter_name']} {quantity or value.get('parameter_json', '')}".strip()
@@ -151,9 +159,10 @@ def _dehydrate(step: dict[str, Any]) -> None:
         step["materials"] = []
         stages = [u.get("concentration") for u in uses]
         if not step.get("ladder"):
-            step["ladder"] = [{"stage_concentration": c} for c in stages if c] or [{}]
+            step["ladder"] = [{"stage_concentration": c} for c in stages if c]
         elif any(stages):
             step["materials"] = uses
+    _programme_as_rows(step)
     _into_rows(step, "duration", "repeats")
 
 
@@ -171,10 +180,25 @@ def _infiltrate(step: dict[str, Any], names: Mapping[str, str]) -> None:
             uses.append(target)
     if uses:
         step["resin_recipe"] = [*step.get("resin_recipe", ()), *uses]
+    _programme_as_rows(step)
     _into_rows(step, "duration", "repeats", "temperature", *_END_SLOTS)
     for stage in step.get("ladder", ()):
         if "temperature" in stage and not set(_END_SLOTS) & set(stage):
             stage.update(dict.fromkeys(_END_SLOTS, stage.pop("temperature")))
+
+
+def _programme_as_rows(step: dict[str, Any]) -> None:
+    """Make a row of each stage of a programme that holds its temperature, if there are no rows."""
+    stages = [dict(stage) for stage in step.get("temperature_program", ())]
+    held = all(s.get("start_temperature") == s.get("end_temperature") for s in stages)
+    if step.get("ladder") or not stages or not held or any("ramp_rate" in s for s in stages):
+        return
+    for stage in stages:
+        if "start_temperature" in stage:
+            stage["temperature"] = stage.pop("start_temperature")
+            del stage["end_temperature"]
+    del step["temperature_program"]
+    step["ladder"] = stages
 
 
 def _into_rows(step: dict[str, Any], *slots: str) -> None:

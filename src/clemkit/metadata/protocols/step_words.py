@@ -9,7 +9,7 @@ from typing import Any
 
 from clemkit.metadata.model_map import model_map
 
-__all__ = ["class_words", "material_words", "quantity_words", "step_words"]
+__all__ = ["class_words", "material_words", "quantity_words", "stage_words", "step_words"]
 
 _UNIT_WORDS = {
     "degC": "°C", "um": "µm", "us": "µs", "ug": "µg", "uL": "µL", "uM": "µM", "nm": "nm",
@@ -83,8 +83,8 @@ def _parts(step: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
     for key in ("resin_recipe", "cryogens"):
         yield ", ".join(material_words(m, names) for m in step.get(key, ()))
     yield names.get(str(step.get("resin")), str(step.get("resin", "")))
-    yield ", ".join(_stage(s) for s in step.get("ladder", ()))
-    yield ", ".join(_programme(s) for s in step.get("temperature_program", ()))
+    yield ", ".join(map(stage_words, step.get("ladder", ())))
+    yield ", ".join(map(stage_words, step.get("temperature_program", ())))
     if "step_ph" in step:
         yield f"pH {step['step_ph']:.12g}"
     time = quantity_words(step.get("duration"))
@@ -114,19 +114,17 @@ _WORDS = (
 )  # fmt: skip
 
 
-def _stage(stage: Mapping[str, Any]) -> str:
+def stage_words(stage: Mapping[str, Any]) -> str:
+    """Return one stage of a ladder or of a temperature programme, such as ``70 % 10 min``."""
     head = stage.get("stage_ratio") or quantity_words(stage.get("stage_concentration"))
-    tail = [quantity_words(stage.get(k)) for k in ("duration", "temperature")]
-    if stage.get("repeats", 1) > 1:
-        tail.insert(0, f"{stage['repeats']} ×")
-    return " ".join(p for p in (head, *tail, *_span(stage)) if p)
-
-
-def _programme(stage: Mapping[str, Any]) -> str:
-    parts = (*_span(stage), quantity_words(stage.get("duration")))
+    times = f"{stage['repeats']} ×" if stage.get("repeats", 1) > 1 else ""
+    heat = quantity_words(stage.get("temperature"))
+    time = quantity_words(stage.get("duration"))
+    ends = _span(stage)
+    parts = (head, times, time, heat, *ends) if head else (*ends, heat, times, time)
     words = " ".join(p for p in parts if p)
     ramp = quantity_words(stage.get("ramp_rate"))
-    return f"{words} at {ramp}" if ramp else words or str(stage.get("verbatim", ""))
+    return f"{words} at {ramp}".strip() if ramp else words or str(stage.get("verbatim", ""))
 
 
 def _span(stage: Mapping[str, Any]) -> Sequence[str]:

@@ -116,6 +116,26 @@ def test_ranges_and_tolerances_stay_words():
     assert rules == ["spw-in-notes"] * 3
 
 
+def test_an_interpretation_stands_behind_its_words():
+    heat = {"minimum": 20.0, "maximum": 25.0, "unit": "degC", "verbatim": "RT"}
+    night = {"minimum": 12.0, "maximum": 18.0, "unit": "h", "verbatim": "overnight"}
+    step, _ = step_and_rules(
+        {
+            "type": "Staining",
+            "temperature": heat | {"is_interpretation": True},
+            "temperature_program": [
+                {"start_temperature": {"value": 4.0, "unit": "degC"},
+                 "end_temperature": {"value": 4.0, "unit": "degC"},
+                 "duration": night | {"is_interpretation": True}},
+                {"duration": HOURS},
+            ],
+        }
+    )  # fmt: skip
+    assert step["notes"].splitlines() == [
+        "temperature: RT (20–25 °C)", "temperature program: 4 °C 12–18 h, then 2 h",
+    ]  # fmt: skip
+
+
 def test_percent_by_volume_is_a_percentage_and_said():
     step, rules = step_and_rules(
         {
@@ -166,6 +186,19 @@ def test_dehydration_without_a_ladder_gets_one_row():
     assert rules == []
 
 
+def test_a_programme_is_rows_where_the_form_has_only_rows():
+    cold = {"value": 4.0, "unit": "degC"}
+    stages = [{"start_temperature": cold, "end_temperature": cold, "duration": HOURS}, {}]
+    step, rules = step_and_rules({"type": "Dehydration", "temperature_program": stages})
+    row = {"duration": {"duration": 2, "durationunit": "Hr"}}
+    assert step["reagentconcentration"] == [row, {}]
+    assert step["notes"] == "row 1 of reagentconcentration: temperature: 4 °C"
+    assert rules == ["spw-in-notes"]
+    step, rules = step_and_rules({"type": "Infiltration", "temperature_program": stages})
+    assert step["infiltrationlist"][0]["starttemperature"]["starttemperature"] == 4
+    assert rules == []
+
+
 def test_infiltration_takes_resin_ratio_and_temperature():
     step, rules = step_and_rules(
         {
@@ -211,7 +244,7 @@ def test_steps_the_widget_does_not_know_go_to_the_nearest():
     notes = [s["notes"].splitlines() for s in writing.document["data"]]
     assert notes[0] == ["Step: sectioning", "knife: diamond", "target thickness: 70 nm"]
     assert notes[1] == ["Step: en bloc staining"]
-    assert notes[2] == ["Step: unparsed step", "Then a miracle."]
+    assert notes[2] == ["Step: not understood", "Then a miracle."]
     slots = {f.location[-1] for f in writing.findings}
     assert {"type", "knife", "target_thickness", "unparsed_text"} <= slots
 
