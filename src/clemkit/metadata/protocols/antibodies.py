@@ -15,9 +15,18 @@ _SPECIES = (
 )
 _ANTIBODY = re.compile(
     rf"(?<![\w-])(?:(?P<host>{_SPECIES})\s+)?(?:(?P<clone>monoclonal|polyclonal)\s+)?"
-    rf"anti[- ](?P<target>(?:{_SPECIES})(?![\w])|[A-Za-z0-9]+(?:-[A-Za-z0-9]+)?)"
+    rf"anti[- ](?P<target>(?:{_SPECIES})(?![\w])|[^\W_]+(?:-[^\W_]+)?)"
     r"(?P<more>(?:\s+(?:IgG|IgM|IgY|F\(ab'?\)2|Fab))?(?:\s+(?:antibod(?:y|ies)|serum|antiserum))?)",
     re.IGNORECASE,
+)
+
+
+_SHORT = re.compile(r"(?<![\w-])(GAM|GAR|DAM|DAR|GAH|RAM|SAM)(?![\w-])")
+_HOSTS = {"G": "goat", "D": "donkey", "R": "rabbit", "S": "sheep"}
+_TARGETS = {"M": "mouse", "R": "rabbit", "H": "human"}
+_NO_ANTIBODY = frozenset(
+    {"roll", "fade", "fading", "static", "vibration", "contamination", "clockwise", "capillary"}
+    | {"bleach", "bleaching", "freeze", "reflection", "drift", "stick", "fatigue", "foam", "twist"}
 )
 
 
@@ -44,16 +53,20 @@ class NamedAntibody:
 
 def antibodies_in(text: str) -> Iterator[NamedAntibody]:
     """Yield the antibodies that *text* names; ``anti-roll`` and ``anti-fade`` are none."""
-    for found in _ANTIBODY.finditer(plain_characters(text)):
+    plain = plain_characters(text)
+    for found in _ANTIBODY.finditer(plain):
         target = found["target"]
+        if target.split("-")[0].lower() in _NO_ANTIBODY:
+            continue
         animal = re.fullmatch(_SPECIES, target, re.IGNORECASE)
-        # a gene or protein has a capital or a digit; a plain word needs "antibody" behind it
-        named = any(c.isupper() or c.isdigit() for c in target)
-        if animal or named or found["more"].strip():
-            yield NamedAntibody(
-                found.start(),
-                found.end() - len(found["more"]) + len(found["more"].rstrip()),
-                target.lower() if animal else target,
-                found["host"].lower() if found["host"] else None,
-                found["clone"].lower() if found["clone"] else None,
-            )
+        more = found["more"]
+        yield NamedAntibody(
+            found.start(),
+            found.end() - len(more) + len(more.rstrip()),
+            target.lower() if animal else text[found.start("target") : found.end("target")],
+            found["host"].lower() if found["host"] else None,
+            found["clone"].lower() if found["clone"] else None,
+        )
+    for found in _SHORT.finditer(plain):
+        host, target = _HOSTS[found[1][0]], _TARGETS[found[1][2]]
+        yield NamedAntibody(found.start(), found.end(), target, host, None)
