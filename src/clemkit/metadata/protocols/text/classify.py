@@ -31,6 +31,8 @@ class History:
         if fresh and (self.sectioned or self.cured):
             self.osmium = self.frozen = self.substituted = False
             self.resin = self.cured = self.sectioned = False
+        if name in _WET and {"water", "buffer"} & set(groups) and not self.substituted:
+            self.frozen = False  # thawed
         if name in ("ChemicalFixation", "Perfusion") and "osmium" not in groups:
             self.osmium = False
         self.classes.append(name)
@@ -55,6 +57,7 @@ class History:
         return treated[-1] if treated else ""
 
 
+_WET = frozenset(("Rinsing", "Incubation", "ImmunoLabelling", "Quenching", "DabReaction"))
 _BESIDE_SECTIONS = frozenset(
     ("ImmunoLabelling", "FluorescentLabelling", "Incubation", "Quenching", "SectionCollection")
 )
@@ -409,7 +412,8 @@ def _warm(
         "Rinsing",
     ):
         return last
-    if history.frozen and not history.cured:
+    wet = {"buffer", "water"} & set(groups) or history.sectioned
+    if history.frozen and not history.cured and not wet:
         return "FreezeSubstitution"
     return _by_material("incubate", groups, words, history, hottest, True)
 
@@ -443,7 +447,10 @@ def _by_material(
         ):
             return "Storage"
     if (
-        re.search(r"\bin\s(?:the\s|this\s)?(?:same\s|fresh\s)?(?:aldehyde\s)?fixative", words)
+        re.search(
+            r"\b(?:in|with|by|to|for)\s(?:the\s|this\s)?(?:same\s|fresh\s|new\s)?(?:aldehyde\s|single[-\s]strength\s)?fixative",
+            words,
+        )
         and not history.osmium
     ):
         return "ChemicalFixation"

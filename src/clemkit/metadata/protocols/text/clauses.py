@@ -101,6 +101,7 @@ _ONLY_GRIDS = re.compile(
     r"\W*(?:on(?:to)?\s|auf\s)?(?:[\w/-]+[\s-]){0,3}(?:grids?|\w*netze|wafers?|coverslips?)\b[^,;]*",
     re.I,
 )
+_GRIDS = re.compile(r"\b(?:grids?|wafers?|coverslips?|slides?|tape|\w*netze)\b", re.I)
 _LIQUID = re.compile(
     r"\W*and\s(?:then\s)?(?:(?:with|in|finally|distilled|double|deionized|deionised|ultrapure)\s)*"
     r"[^,;:()]{1,40}[.,;]?\s*",
@@ -119,7 +120,7 @@ _FUNCTION_WORDS = frozenset(
     "vakuum vacuum rotator shaker microwave pause spin pure then fresh and last again rinse wash washes rinses dann je each for repeat neat change changes".split()
 )
 _NO = re.compile(
-    r"\b(?:without|no|omit\w*|instead\sof|not|skip)\s(?:(?:any|the|further|prior|additional)\s)?\Z",
+    r"\b(?:without|no|omit\w*|instead\sof|not|skip)\s(?:(?:any|the|further|prior|additional|intermediate|intervening|extra)\s)?\Z",
     re.I,
 )
 _PURPOSE = re.compile(r"(?:\A|[.;,]\s)\W*for\s(?:[\w-]+\s){0,3}\Z", re.I)
@@ -219,6 +220,9 @@ def _strongest(cues: Sequence[Cue]) -> str:
     """Return the action of the most telling cue: a verb before a noun, a certain one before a weak one."""
     if not cues:
         return ""
+    doing = [c.action for c in cues if c.is_verb]
+    if doing and set(doing) == {"image"}:
+        return "image"
     ordered = sorted(cues, key=lambda c: (c.action in _WEAK, not c.is_verb, c.start))
     best = ordered[0]
     return best.action
@@ -334,6 +338,8 @@ def _begins(
             return True, False
         if cue.action == "incubate" and details:
             return True, False
+        if cue.action == "apply" and last_action == "section" and _GRIDS.search(words):
+            return True, False
     nouns = [c for c in chunk.cues if not c.is_verb]
     introduced = _THEN_MATERIAL.search(chunk.link) or re.match(
         r"\W*(?:after|following|by|three|two|four|five|six|\d)", words, re.I
@@ -350,7 +356,9 @@ def _begins(
         last_action == "wash" and timed or last_action in ("section", "collect", "trim")
     ):
         return True, False
-    if ";" in chunk.link and chunk.quantities and (chunk.materials or unknown_name(words)):
+    if ";" in chunk.link and (
+        named and new or chunk.quantities and (chunk.materials or unknown_name(words))
+    ):
         return True, False
     if last_action == "section" and _ONLY_GRIDS.fullmatch(words):
         return True, False

@@ -79,6 +79,8 @@ def column_quantities(
         if match is None or any(q.start < end and start < q.end for q in found):
             continue
         low = number_of(match[1])
+        if column.kind == "count" and low == 1 and not match[2]:
+            continue  # done once is no number of repeats
         high = number_of(match[2]) if match[2] else None
         yield FoundQuantity(
             start=start, end=end, verbatim=text[start:end], kind=column.kind, unit=column.unit,

@@ -51,7 +51,7 @@ _COLD_LATER = re.compile(
 
 
 _ANGLE = re.compile(
-    r"(?:diatome|knife|angle|tilt\w*|rotat\w*|ultra|cryo|diamond)\W{0,3}(?:of\s)?\0|\0\s?(?:angle|diamond|knife|tilt|wedge|clearance)",
+    r"(?:diatome|knife|angle|tilt\w*|rotat\w*|ultra|cryo|diamond)\W{0,3}(?:of\s)?\0|\0\s?(?:(?:ultra|histo|cryo|trim)\s)?(?:angle|diamond|knife|tilt|wedge|clearance)",
     re.I,
 )
 

@@ -25,6 +25,7 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
     """
     text, rest, stages = step.text, [], list[Placed]()
     pending: FoundQuantity | None = None
+    early: FoundQuantity | None = None
     timed = 0
     for i, quantity in enumerate(quantities):
         following = quantities[i + 1] if i + 1 < len(quantities) else None
@@ -33,6 +34,9 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
             slot = "stage_concentration" if kind == "concentration" else "stage_ratio"
             value = quantity.plain() if kind == "concentration" else _ratio(quantity)
             stages.append({slot: (value, quantity)})
+            if early is not None:
+                stages[-1]["duration"] = (early.plain(), early)
+                early, timed = None, len(stages)
             if pending is not None:
                 stages[-1]["repeats"] = (int(pending.value or 1), pending)
                 pending = None
@@ -51,8 +55,11 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
             else:
                 stages.append({"repeats": (int(quantity.value or 1), quantity)})
         elif kind == "duration":
-            if not stages:
+            opens = following is not None and following.kind in ("concentration", "ratio")
+            if not stages and (early is not None or not opens):
                 rest.append(quantity)
+            elif not stages:
+                early = quantity  # left overnight in a 1:1 mixture
             elif "duration" in stages[-1]:
                 stages.append({"duration": (quantity.plain(), quantity)})
                 timed = len(stages)

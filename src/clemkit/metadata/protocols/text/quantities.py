@@ -386,27 +386,45 @@ class _Reader:
             value = token.value * factor + following.value
             both = Token(token.start, following.end_number, following.end, value, following.unit)
             return _Item(both, both, None, "compound-time"), index + 2
+        if self._is_programme(token, following, link):
+            assert following.unit is not None  # the programme has asked
+            first = Token(token.start, token.end_number, token.end, token.value, following.unit)
+            return _Item(first, first), index + 1
         same = token.unit is None or following.unit is None or token.unit[1] == following.unit[1]
         between = _AND.fullmatch(link) and _BETWEEN.search(self._text[: token.start][-12:])
         if same and (_RANGE.fullmatch(link) or between) and not self._is_ladder(index):
             has_unit = following.unit is not None
-            programme = (
-                token.unit is not None
-                and token.unit[1] == "temperature"
-                and re.search("[a-z]", link)
-                and token.value < 0
-            )
-            if (
-                has_unit
-                and not programme
-                and (
-                    following.value > token.value
-                    or following.unit != token.unit
-                    or (following.unit[1] == "temperature" if following.unit else False)
-                )
+            if has_unit and (
+                following.value > token.value
+                or following.unit != token.unit
+                or (following.unit[1] == "temperature" if following.unit else False)
             ):
                 return _Item(token, following, None, "range"), index + 2
         return _Item(token, token), index + 1
+
+    def _is_programme(self, token: Token, following: Token, link: str) -> bool:
+        """Whether two temperatures are begin and end of a change: −90 to −60 °C over 8 h."""
+        unit = following.unit
+        if (
+            unit is None
+            or unit[1] != "temperature"
+            or not re.fullmatch(r"\s+(?:to|bis|up\sto)\s+", link)
+        ):
+            return False
+        if token.unit not in (None, unit):
+            return False
+        before = self._text[max(0, token.start - 30) : token.start]
+        behind = self._text[following.end : following.end + 30]
+        return bool(
+            re.search(
+                r"\b(?:from|von|warm\w*|rais\w*|ramp\w*|cool\w*|heat\w*|increas\w*)\b[^.;]*\Z",
+                before,
+                re.I,
+            )
+            or re.match(
+                r"\s?(?:,\s)?\(?(?:over|within|in|at|with|during|slope|for)\b.{0,12}\d", behind
+            )
+        )
 
     def _is_ladder(self, index: int) -> bool:
         """Whether hyphens join three numbers or more."""
@@ -474,6 +492,8 @@ class _Reader:
         links = {
             self._text[a.last.end : b.first.start].strip() for a, b in pairwise(items[: count + 1])
         }
+        if unit[0].startswith("percent") and max(numbers) > 100:
+            return False
         if unit[1] == "concentration":
             if len(numbers) >= 3 or unit[0].startswith("percent") and numbers[0] >= 10:
                 return True
@@ -508,7 +528,10 @@ class _Reader:
             )
         ):
             kind = "container"
-        if kind == "concentration" and re.match(r"\s?(?:confluen|viab|CO2\b)", behind):
+        if kind == "concentration" and re.match(
+            r"\s?(?:confluen|viab|CO2\b|(?:laser\s)?power|of\s(?:the\s)?(?:cells|samples|animals))",
+            behind,
+        ):
             kind = "container"
         if name == "percent" and (found := _QUALIFIED.match(self._text, end)):
             name = {"w/v": "percent_wv", "v/v": "percent_vv", "w/w": "percent_ww"}[found[1].lower()]

@@ -72,6 +72,7 @@ _APART = frozenset(
 _SAME = re.compile(
     r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I
 )
+_STRONG = frozenset(("osmium", "uranyl", "lead", "mordant", "immuno", "aldehyde", "section-dye"))
 _RESIN = re.compile(
     r"\b(?:resin|embedding\smedium|epoxy\smixture|Harz)\b(?![-\s](?:blocks?|sections?|embedded))",
     re.I,
@@ -215,7 +216,12 @@ def _draft(
             0.9,
         )
         return draft
-    if _REMARK.match(words) or _NEGATED.search(words) and not numbers:
+    if (
+        words.rstrip().endswith("?")
+        or _REMARK.match(words)
+        or _NEGATED.search(words)
+        and not numbers
+    ):
         draft.rule, draft.materials, draft.quantities = "remark", [], []
         return draft
     hottest = max(
@@ -231,6 +237,9 @@ def _draft(
     timed = any(q.kind in ("duration", "count") for q in numbers)
     repeated = any(q.kind == "count" for q in numbers)
     groups = {m.group for m in mine}
+    if clause.action == "wash" and groups & _STRONG and not any(c.is_verb for c in clause.cues):
+        # gold for 20 min, with washes in between
+        clause = Clause(clause.start, clause.end, "", (), False, clause.context, clause.segment)
     if _RESIN.search(words) and clause.action in (
         "apply",
         "incubate",
@@ -343,6 +352,7 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
         and last.rule == "embed"
         and clause.action == "polymerise"
         and len(last.clauses) == 1
+        and not _has_series(last)
     ):
         last.name, last.rule = "OvenCuring", "polymerise"
         return True
@@ -351,6 +361,7 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
         and last.name == "Infiltration"
         and last.rule == "embed"
         and len(last.clauses) == 1
+        and not _has_series(last)
     ):
         last.name, last.rule = "UvPolymerization", "polymerise"
         return True
@@ -406,6 +417,10 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
     if draft.rule == "unparsed" and draft.quantities and last.name in _SERIES:
         return any(q.kind in ("ratio", "concentration", "ramp") for q in draft.quantities)
     return False
+
+
+def _has_series(draft: Draft) -> bool:
+    return any(q.kind in ("concentration", "ratio", "duration") for q in draft.quantities)
 
 
 def _solvents(draft: Draft) -> set[str]:

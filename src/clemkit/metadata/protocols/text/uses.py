@@ -15,7 +15,7 @@ __all__ = ["material_uses"]
 
 # what may stand between a concentration and the material it belongs to
 _AHEAD = re.compile(
-    r"\s*(?:\|\s*)?(?:\(?(?:w/v|v/v|w/w|wt/vol|final|each|vol|EM[-\s]grade|aq\.?|wäss\w*)\)?\s*)?(?:of\s+)?(?:(?!in\b|with\b|and\b|plus\b|at\b|for\b|to\b|from\b|or\b|by\b)[^\s,;()]+\s+){0,5}\(?\s*\Z",
+    r"\s*(?:\|\s*)?(?:\(?(?:w/v|v/v|w/w|wt/vol|final|each|vol|EM[-\s]grade|aq\.?|wäss\w*)\)?\s*)?(?:of\s+)?(?:(?![+/&]|in\b|with\b|and\b|plus\b|at\b|for\b|to\b|from\b|or\b|by\b)[^\s,;()]+\s+){0,5}\(?\s*\Z",
     re.I,
 )
 _BEHIND = re.compile(
@@ -129,6 +129,12 @@ def _owners(
         if quantity.kind not in (*_CONCENTRATION, "volume", "mass", "amount"):
             continue
         if ladder and quantity.kind == "ratio":
+            continue
+        if quantity.rule == "column" and quantity.kind == "concentration":
+            solutes = [i for i, m in enumerate(materials) if m.group not in ("buffer", "water")]
+            if not ladder and solutes and solutes[0] not in ahead:
+                owner[quantity] = solutes[0]
+                ahead[solutes[0]] = quantity
             continue
         found = _next_material(text, materials, quantities, quantity)
         if found is not None and materials[found].group not in rungs and found not in ahead:
