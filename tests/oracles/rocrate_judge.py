@@ -19,7 +19,19 @@ import requests
 from rocrate_validator import models, services
 from rocrate_validator.utils import http
 
-SCHEMA_TERMS = ["Action", "Collection", "CreateAction", "CreativeWork", "Dataset", "DefinedTerm", "Grant", "HowToDirection", "HowToStep", "HowToTool", "IndividualProduct", "Organization", "Person", "PropertyValue", "QuantitativeValue", "ScholarlyArticle", "SoftwareApplication", "about", "actionStatus", "additionalProperty", "additionalType", "address", "affiliation", "agent", "alternateName", "author", "citation", "contentSize", "datePublished", "description", "email", "encodingFormat", "endTime", "familyName", "funder", "funding", "givenName", "hasPart", "identifier", "instrument", "isBasedOn", "keywords", "license", "manufacturer", "maxValue", "measurementTechnique", "mentions", "minValue", "name", "object", "position", "publisher", "result", "sameAs", "serialNumber", "size", "softwareVersion", "startTime", "step", "supply", "termCode", "text", "tool", "totalTime", "unitCode", "unitText", "url", "value", "version"]
+SCHEMA_TERMS = [
+    "Action", "Collection", "CreateAction", "CreativeWork", "Dataset", "DefinedTerm", "Grant",
+    "HowToDirection", "HowToStep", "HowToTool", "IndividualProduct", "Organization", "Person",
+    "PropertyValue", "QuantitativeValue", "ScholarlyArticle", "SoftwareApplication", "about",
+    "actionStatus", "additionalProperty", "additionalType", "address", "affiliation", "agent",
+    "alternateName", "author", "citation", "contentSize", "datePublished", "description",
+    "email", "encodingFormat", "endTime", "familyName", "funder", "funding", "givenName",
+    "hasPart", "identifier", "instrument", "isBasedOn", "keywords", "license", "manufacturer",
+    "maxValue", "measurementTechnique", "mentions", "minValue", "name", "object", "position",
+    "publisher", "result", "sameAs", "serialNumber", "size", "softwareVersion", "startTime",
+    "step", "supply", "termCode", "text", "tool", "totalTime", "unitCode", "unitText", "url",
+    "value", "version",
+]  # fmt: skip
 NEWER_TERMS = ["ChemicalSubstance", "Taxon", "sha256", "taxonomicRange"]  # since 1.2
 OTHER_TERMS = {
     "File": "http://schema.org/MediaObject",

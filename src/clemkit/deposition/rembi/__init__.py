@@ -1,0 +1,1 @@
+"""Descriptions in other forms of REMBI and MIFA, read into the model."""
