@@ -129,7 +129,7 @@ class _Writer:
                 if isinstance(value, list):
                     yield node, self._position, Text(str(position), _DATATYPES["integer"])
             if name == "steps":
-                yield from _plan(subject, nodes)
+                yield from _plan(subject, nodes, items)
         elif slot.get("ordered"):
             yield from self._list(subject, predicate, [self._term(item, slot) for item in items])
         else:
@@ -179,10 +179,14 @@ class _Writer:
         return Text(str(value), _DATATYPES[kind])
 
 
-def _plan(plan: Iri | Blank, steps: list[Iri | Blank]) -> Iterator[Triple]:
-    for before, after in itertools.pairwise(steps):
-        yield after, Iri(_P_PLAN + "isPrecededBy"), before
-    for step in steps:
+def _plan(
+    plan: Iri | Blank, steps: list[Iri | Blank], items: list[Mapping[str, Any]]
+) -> Iterator[Triple]:
+    for position, (step, item) in enumerate(zip(steps, items, strict=True), 1):
+        # what a step follows is the one before it, unless it says otherwise
+        before = item.get("follows") or [position - 1]
+        for earlier in (e for e in before if 0 < e <= len(steps) and e != position):
+            yield step, Iri(_P_PLAN + "isPrecededBy"), steps[earlier - 1]
         yield step, Iri(_P_PLAN + "isStepOfPlan"), plan
 
 

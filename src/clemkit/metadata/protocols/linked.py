@@ -105,8 +105,6 @@ def _plan(experiment: str, protocol: Mapping[str, Any]) -> Iterator[Triple]:
         if step.get("is_pause_point"):
             yield node, Iri(_RDF + "type"), _iri("SP:PausePoint")
         before = [f for f in step.get("follows", ()) if 0 < f <= len(steps) and f != position]
-        for earlier in before:
-            yield node, _iri("p-plan:isPrecededBy"), Iri(f"{plan.value}/steps/{earlier}")
         yield from _variable(_sample(plan, position), plan, f"specimen after step {position}")
         yield node, _iri("p-plan:hasOutputVar"), _sample(plan, position)
         yield _sample(plan, position), _iri("p-plan:isOutputVarOf"), node
