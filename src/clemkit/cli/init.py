@@ -26,7 +26,7 @@ def init(
     overwrite: options.Overwrite = False,
     debug: options.Debug = False,
 ) -> int:
-    """Write a commented description for a chain of imaging methods."""
+    """Write a commented description, or a workbook (.xlsx), for a chain of imaging methods."""
     from clemkit.workflows.metadata import write_template
 
     with open_terminal(debug=debug):

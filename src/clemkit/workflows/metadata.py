@@ -157,6 +157,8 @@ def write_template(
 ) -> Path:
     """Write a commented description for a chain of imaging methods, and return its path.
 
+    An output that ends in ``.xlsx`` is a workbook.
+
     Raises
     ------
     ArgumentError
@@ -173,7 +175,16 @@ def write_template(
     if not re.search(pattern, experiment_id):
         raise ArgumentError(f"--id: expected the form {pattern}; found {experiment_id!r}")
     target = Path(output)
-    write_text(template(methods, experiment_id), target, overwrite=overwrite)
+    text = template(methods, experiment_id)
+    if target.suffix == ".xlsx":
+        from clemkit.metadata.load import read_text
+        from clemkit.metadata.tables.workbook import blank_columns, write_workbook
+        from clemkit.metadata.tables.write import tables_from_data
+
+        tables = tables_from_data(read_text(text).data, blank_columns())
+        write_workbook(tables, target, overwrite=overwrite)
+    else:
+        write_text(text, target, overwrite=overwrite)
     return target
 
 

@@ -15,12 +15,11 @@ __all__ = ["read_csv_tables", "read_workbook_file", "write_csv_tables", "write_x
 
 
 def _tables(path: str | Path, *, blank: bool) -> list[Table]:
-    from clemkit.metadata.tables.layout import people_sheets, sheet_class, suggested_columns
+    from clemkit.metadata.tables.workbook import blank_columns
     from clemkit.metadata.tables.write import tables_from_data
     from clemkit.workflows.metadata import read_fitting
 
-    columns = {name: suggested_columns(sheet_class(name)) for name in people_sheets()}
-    return tables_from_data(read_fitting(path).data, columns if blank else None)
+    return tables_from_data(read_fitting(path).data, blank_columns() if blank else None)
 
 
 def write_xlsx(path: str | Path, output: str | Path, *, overwrite: bool = False) -> Path:
