@@ -9,6 +9,7 @@ from clemkit.deposition.empiar.description import Described, Location, mappings,
 from clemkit.deposition.empiar.description import texts as text_list
 from clemkit.deposition.empiar.names import initials_of, parse_printed
 from clemkit.deposition.empiar.people import author_entry
+from clemkit.deposition.empiar.settings import settings_of
 from clemkit.errors import Problem
 
 __all__ = ["citations"]
@@ -67,7 +68,8 @@ def _citation(
     if status is None:
         hint = "one of published, preprint, in_review, in_preparation"
         problems.append(missing((*place, "publication_status"), "publication_status", hint))
-    if status in _PUBLIC:
+    settled = any(path == ("published",) for _, path, _ in settings_of(paper))
+    if status in _PUBLIC and not settled:
         problems.append(_published_is_ambiguous(place, str(status)))
     title = paper.get("publication_title")
     if not title:
@@ -100,7 +102,10 @@ def _published_is_ambiguous(place: Location, status: str) -> Problem:
         f"`published` is written as true for a {status} paper; the schema names it published and "
         "explains it as being a preprint"
     )
-    hint = "look at the citation in EMPIAR's form before submitting, or ask EMPIAR's curators"
+    hint = (
+        "look at it in EMPIAR's form or ask EMPIAR's curators, then give the publication "
+        "archive_settings {parameter_name: 'empiar:published', parameter_json: 'true or false'}"
+    )
     return note((*place, "publication_status"), "empiar-published", message, hint)
 
 

@@ -135,9 +135,10 @@ def _head(
         document["title"] = study["title"]
     else:
         notes.append(missing(("study", "title"), "title", "10 to 255 characters"))
-    notes += _release(document, study)
-    references, problems = _references(study)
     settled = {path[0] for _, path, _ in settings_of(study) if len(path) == 1}
+    released = _release(document, study)
+    notes += [] if "release_date" in settled else released
+    references, problems = _references(study)
     code, more = choose_experiment_type(
         described, [i for _, i in images], "cross_references" in references
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import time
@@ -12,7 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from clemkit.deposition.empiar import build_deposition, check_document
 from clemkit.deposition.empiar.rules import EMPIAR_RULES
-from clemkit.deposition.empiar.schema_check import official_schema, schema_problems
+from clemkit.deposition.empiar.schema_check import (
+    SCHEMA_VERSION,
+    official_schema,
+    schema_problems,
+)
 from clemkit.metadata.load import read_document
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -173,6 +178,15 @@ def test_the_official_example_is_clean(shared_data):
 def test_the_vendored_schema_is_the_published_one(shared_data):
     path = shared_data / "empiar-json" / "empiar_deposition.schema.json"
     assert json.loads(path.read_text(encoding="utf-8")) == official_schema()
+
+
+def test_the_vendored_schema_is_unchanged_and_has_its_licence():
+    folder = Path(check_document.__code__.co_filename).parent / "schema"
+    told = (folder / "README.md").read_text(encoding="utf-8")
+    (schema,) = folder.glob("empiar_deposition.schema.*.json")
+    assert hashlib.sha256(schema.read_bytes()).hexdigest() in told
+    assert schema.stem.endswith(SCHEMA_VERSION)
+    assert "Apache License" in (folder / "LICENSE-Apache-2.0.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)

@@ -346,6 +346,22 @@ def test_published_is_ambiguous_and_said_so(data, status, published, journal, no
     assert check_document(built.document) == []
 
 
+def test_a_choice_that_was_made_is_not_asked_again(data):
+    data["study"] |= {
+        "release_policy": "on_date",
+        "archive_settings": [
+            {"parameter_name": "empiar:release_date", "parameter_json": '"HO"'},
+            {"parameter_name": "empiar:experiment_type", "parameter_json": "7"},
+        ],
+    }
+    paper = data["study"]["publications"][0]
+    paper["publication_status"] = "published"
+    paper["archive_settings"] = [{"parameter_name": "empiar:published", "parameter_json": "false"}]
+    built = build_deposition(data)
+    assert built.document["citation"][0]["published"] is False
+    assert rules(built.notes) == {"empiar-unopened", "empiar-setting"}
+
+
 def test_authors_of_papers_by_their_names(data):
     paper = data["study"]["publications"][0]
     paper["author_names"] = ["Ada Example", "Sample, Ben", "Carl Other", "O'Hara K"]
