@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from clemkit.cli.main import main
+from clemkit.deposition.bia.check import check_bia_crate
 from clemkit.errors import IncompleteDepositionError
 from clemkit.geometry import Grid, Space
 from clemkit.metadata.load import read_document, write_document
@@ -220,6 +221,57 @@ def test_file_lists_name_every_file_once(experiment, tmp_path):
     data = package / "data"
     there = [p.relative_to(package).as_posix() for p in data.rglob("*") if p.is_file()]
     assert sorted(listed) == sorted(p for p in there if not p.startswith("data/description"))
+
+
+def test_crates_are_whole_and_their_digests_those_of_the_manifest(experiment, tmp_path):
+    for archive in ("empiar", "bia"):
+        package = tmp_path / archive
+        build_deposit(experiment, package, archive=archive)
+        lines = (package / "manifest-sha256.txt").read_text().splitlines()
+        digests = {name: digest for digest, name in (line.split("  ") for line in lines)}
+        graph = json.loads((package / "ro-crate-metadata.json").read_text())["@graph"]
+        if archive == "bia":
+            assert check_bia_crate(package) == ()
+            rows = (package / "file_list.tsv").read_text().splitlines()
+            place = rows[0].split("\t").index("sha256")
+            listed = {row.split("\t")[0]: row.split("\t")[place] for row in rows[1:]}
+        else:
+            listed = {n["@id"]: n["sha256"] for n in graph if n.get("sha256")}
+        assert len(listed) >= 7
+        assert {name: digests[name] for name in listed} == listed
+        back = tmp_path / f"{archive}.yaml"
+        crate = str(package / "ro-crate-metadata.json")
+        assert main(["deposit", "import", crate, "-o", str(back), "-q"]) == 0
+        assert read_document(back).data["study"]["title"].startswith("Mitochondria")
+
+
+def test_annotations_travel_with_the_images(experiment, tmp_path):
+    (experiment.parent / "labels").mkdir()
+    (experiment.parent / "labels/cells.csv").write_text("z,y,x\n1,2,3\n")
+    annotation = {
+        "id": "points",
+        "name": "Cells",
+        "annotation_kinds": ["point_annotations"],
+        "annotated_images": ["em-raw"],
+        "annotation_files": {"directory": "labels", "file_pattern": "*.csv"},
+    }
+    spoil(experiment, lambda data: data.update(annotation_sets=[annotation]))
+    package = tmp_path / "PACKAGE"
+    build_deposit(experiment, package, draft=True)
+    assert (package / "data/points/cells.csv").is_file()
+    packed = read_document(package / "data/description/experiment.yaml").data
+    assert packed["annotation_sets"][0]["annotation_files"]["directory"] == "../points"
+    (experiment.parent / "labels/cells.csv").unlink()
+    assert "PK-absent" in {p.rule for p in check_deposit(experiment).errors}
+
+
+def test_without_a_day_of_release_there_is_no_crate_and_a_word_about_it(experiment, tmp_path):
+    spoil(experiment, lambda data: data["study"].pop("release_date"))
+    check = check_deposit(experiment)
+    assert [p.rule for p in check.warnings] == ["RC-missing"]
+    build_deposit(experiment, tmp_path / "PACKAGE")
+    assert not (tmp_path / "PACKAGE/ro-crate-metadata.json").exists()
+    assert "linked data" not in (tmp_path / "PACKAGE/README.md").read_text()
 
 
 def test_a_changed_slice_stops_the_next_build(experiment, tmp_path, capsys):

@@ -13,6 +13,7 @@ from clemkit.deposition.package.readme import ImageNote, readme_text
 from clemkit.errors import ArgumentError, FormatError, IncompleteDepositionError, NotFoundError
 from clemkit.provenance import Progress, no_progress
 from clemkit.workflows.deposit_check import DepositCheck, check_deposit
+from clemkit.workflows.deposit_crates import crate_texts
 from clemkit.workflows.deposit_description import DESCRIPTION, packed_description
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ def build_deposit(
         check.plan,
         target,
         texts,
+        late=lambda found: crate_texts(
+            check.report.document.data, check.plan, check.archives, found
+        ),
         mode=mode,
         overwrite=overwrite,
         workers=workers,
@@ -140,12 +144,16 @@ def _texts(
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         texts[EMPIAR] = text.encode()
         others.append((EMPIAR, "the deposition for EMPIAR; pixel sizes are in ångström"))
+    if not any(p.rule == "RC-missing" for p in check.warnings) and not check.errors:
+        reader = "the BioImage Archive" if "bia" in check.archives else "people and programs"
+        others.append(("ro-crate-metadata.json", f"all of this as linked data, for {reader}"))
     if "bia" in check.documents:
         from clemkit.workflows.deposit_bia import bia_texts
 
         made = bia_texts(check.documents["bia"], data, check.plan)
         texts |= made
         others.append(("bia/submission.tsv", "the submission for the BioImage Archive (PageTab)"))
+        others.append(("file_list.tsv", "all files, with what they belong to"))
         others += [(n, "list of files") for n in sorted(made) if "submission" not in n]
     study = data.get("study") or {}
     texts[README] = readme_text(
@@ -223,8 +231,8 @@ def import_deposit(
     Parameters
     ----------
     path : path
-        An answer of EMPIAR's API or a deposition document (JSON), a package, or a PageTab
-        submission of the BioImage Archive (JSON or TSV).
+        An answer of EMPIAR's API or a deposition document (JSON), a package, a PageTab submission
+        of the BioImage Archive (JSON or TSV), or the metadata of a crate.
     output : path
         The description to write.
     accession : str, optional
@@ -263,8 +271,14 @@ def import_deposit(
 
 def _imported(path: Path, accession: str | None) -> tuple[str, Mapping[str, Any], Any]:
     from clemkit.deposition.bia.pagetab_document import is_pagetab, read_pagetab
+    from clemkit.deposition.rocrate.importing import import_crate, is_crate
 
     text = _text(path)
+    if is_crate(text):
+        names = (path.name, "file_list.tsv")
+        files = {n: (path.parent / n).read_bytes() for n in names if (path.parent / n).is_file()}
+        data, problems = import_crate(files, path)
+        return "crate", data, problems
     if is_pagetab(text):
         from clemkit.deposition.bia.pagetab_import import import_pagetab
 

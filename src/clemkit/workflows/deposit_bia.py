@@ -1,4 +1,4 @@
-"""What the BioImage Archive gets: a PageTab submission and lists of files."""
+"""What the BioImage Archive gets: PageTab with lists of files, and a crate."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from dataclasses import replace
 from typing import Any
 
 from clemkit.deposition.package.plan import PackagePlan
-from clemkit.errors import Problem
+from clemkit.errors import IncompleteDepositionError, Problem
 
 __all__ = ["bia_document", "bia_texts"]
 
 _FOLDER = "bia"
 
 
-def bia_document(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the submission as PageTab, and what is wrong with it.
+def bia_document(
+    data: Mapping[str, Any], plan: PackagePlan
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the submission as PageTab, and what is wrong with it and with the crate.
 
     Parameters
     ----------
     data : mapping
         The description in long form.
+    plan : PackagePlan
     """
+    from clemkit.deposition.bia.check import check_bia_crate
+    from clemkit.deposition.bia.crate import build_bia_crate
     from clemkit.deposition.bia.pagetab_check import check_pagetab
     from clemkit.deposition.bia.pagetab_export import export_pagetab
+    from clemkit.deposition.crate_files import planned_files
 
     submission = export_pagetab(_with_file_lists(data))
     problems = [
@@ -35,6 +41,14 @@ def bia_document(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]
         )
         for f in check_pagetab(submission)
     ]
+    try:
+        crate = build_bia_crate(data, files=planned_files(plan))
+    except IncompleteDepositionError as error:
+        return submission, [*problems, *error.problems]
+    for problem in check_bia_crate(crate):
+        where = "/".join(map(str, problem.location))
+        message = f"ro-crate {where}: {problem.message}"
+        problems.append(replace(problem, location=("study",), message=message))
     return submission, problems
 
 

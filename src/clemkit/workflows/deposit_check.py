@@ -11,6 +11,8 @@ from clemkit.deposition.headers import file_facts
 from clemkit.deposition.package.plan import PackagePlan, plan_package
 from clemkit.errors import ArgumentError, Problem
 from clemkit.provenance import Progress, no_progress
+from clemkit.workflows.deposit_bia import bia_document
+from clemkit.workflows.deposit_crates import crate_problems
 from clemkit.workflows.deposit_description import attached_files
 
 if TYPE_CHECKING:
@@ -130,20 +132,20 @@ def check_deposit(
     further: list[Problem] = []
     first = validate(document, archives, further=files)
     directories: dict[str, str] | None = None
-    if not _unusable(first.problems):
-        if "empiar" in archives:
-            problems, documents["empiar"], directories = _empiar(document, facts, first.problems)
-            milder = {(p.location, p.rule, p.message) for p in problems if p.severity == "warning"}
-            files = [p for p in files if (p.location, p.rule, p.message) not in milder]
-            further += problems
-        if "bia" in archives:
-            from clemkit.workflows.deposit_bia import bia_document
-
-            documents["bia"], problems = bia_document(document.data)
-            further += problems
+    usable = not _unusable(first.problems)
+    if usable and "empiar" in archives:
+        problems, documents["empiar"], directories = _empiar(document, facts, first.problems)
+        milder = {(p.location, p.rule, p.message) for p in problems if p.severity == "warning"}
+        files = [p for p in files if (p.location, p.rule, p.message) not in milder]
+        further += problems
     attached = attached_files(document.data, folder)
     plan = plan_package(document.data, folder, directories=directories, attached=attached)
     further += plan.problems
+    if usable and "bia" in archives:
+        documents["bia"], problems = bia_document(document.data, plan)
+        further += problems
+    elif usable:
+        further += crate_problems(document.data, plan)
     report = validate(
         document, archives, strict=strict, further=[*files, *_once(further, first.problems)]
     )
@@ -166,7 +168,7 @@ def _once(further: Sequence[Problem], known: Sequence[Problem]) -> Iterator[Prob
     """Leave out what the profile has said already."""
     said = [p for p in known if p.rule.startswith("L5-")]
     for problem in further:
-        missing = problem.rule.endswith("-missing")
+        missing = problem.rule.endswith("-missing") or problem.rule == "L5-required"
         if not missing or not any(_says(p, problem.location) for p in said):
             yield problem
 

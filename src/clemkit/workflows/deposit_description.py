@@ -45,17 +45,22 @@ def packed_description(
     data : mapping
         The description in long form.
     directories : mapping of str to str
-        Image id to folder in the package.
+        Id to folder in the package.
     attached : mapping of str to Path
         See :func:`attached_files`.
     """
     from clemkit.metadata.load import write_document
 
     packed = copy.deepcopy(dict(data))
-    for image in packed.get("images") or ():
-        if image.get("id") in directories:
-            image["file_set"]["directory"] = _from_here(directories[image["id"]])
-            image["file_set"].pop("checksum_manifest", None)
+    for key, slot in (
+        ("images", "file_set"),
+        ("annotation_sets", "annotation_files"),
+        ("analysis_results", "result_files"),
+    ):
+        for thing in packed.get(key) or ():
+            if thing.get("id") in directories and slot in thing:
+                thing[slot]["directory"] = _from_here(directories[thing["id"]])
+                thing[slot].pop("checksum_manifest", None)
     for holder, slot, kind in _references(packed):
         name = (_FOLDER / kind / Path(str(holder[slot])).name).as_posix()
         if name in attached:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +106,7 @@ def build_package(
     output: Path,
     texts: Mapping[str, bytes],
     *,
+    late: Callable[[Mapping[str, Checksums]], Mapping[str, bytes]] | None = None,
     mode: Mode = "link",
     overwrite: bool = False,
     workers: int | None = None,
@@ -120,6 +121,9 @@ def build_package(
         New folder, or an earlier package.
     texts : mapping of str to bytes
         Other files of the package, by their path in it.
+    late : callable, optional
+        Makes more of them once the digests of the data files are known, by their paths; for a
+        plan, which has none, from an empty mapping.
     mode : {"link", "copy", "plan"}
         Hard links take no space and need one file system; a copy is independent; ``plan`` writes
         a table of files instead of data and manifests.
@@ -164,6 +168,9 @@ def build_package(
         _take_away(output, target)
     journal.keep_only(f.target for f in files)
     _require_unchanged(files)
+    if late is not None:
+        found = {f.target: entry.checksums for f in files if (entry := journal.get(f.target))}
+        texts = {**texts, **late(found)}
     wanted = {**texts, **_lists(plan, files, texts, journal, mode)}
     for name in set(known_texts) - set(wanted):
         _take_away(output, name)

@@ -11,12 +11,16 @@ from typing import Any
 from clemkit.deposition.headers import matching_paths
 from clemkit.deposition.package.companions import companions
 from clemkit.errors import Problem
-from clemkit.metadata.validate.files import images_of
 
 __all__ = ["PackageFile", "PackagePlan", "image_directory", "plan_package"]
 
 _LITTER = ("desktop.ini", "Thumbs.db", ".DS_Store", ".directory")
 _LITTER_STARTS = ("._", ".nfs", ".Trash")
+_SETS = (
+    ("images", "file_set"),
+    ("annotation_sets", "annotation_files"),
+    ("analysis_results", "result_files"),
+)
 _FORBIDDEN = '<>:"|?*\\'  # cannot be a name on every system that will hold the data
 
 
@@ -48,7 +52,7 @@ class PackagePlan:
     ----------
     files : tuple of PackageFile
     directories : mapping of str to str
-        Image id to its folder in the package.
+        Id of an image, annotation set or result to its folder in the package.
     problems : tuple of Problem
     left_out : tuple of str
         What systems leave behind, such as ``.DS_Store``; never packed.
@@ -86,7 +90,7 @@ def plan_package(
     directories: Mapping[str, str] | None = None,
     attached: Mapping[str, Path] | None = None,
 ) -> PackagePlan:
-    """Plan where the files of all described images go.
+    """Plan where the files of all described images, annotations and results go.
 
     Folders such as OME-Zarr and N5 are trees: everything in them is packed, hidden files too,
     except what systems leave behind. Links are followed. Files that a header needs beside it
@@ -109,16 +113,20 @@ def plan_package(
     problems: list[Problem] = []
     left_out: list[str] = []
     wanted: list[tuple[tuple[str | int, ...], Path, str]] = []
-    for location, image in images_of(data):
-        name = str(image.get("id"))
-        if directories is not None and name not in directories:
+    for place, name, file_set in _file_sets(data):
+        is_image = place[0] == "images"
+        if is_image and directories is not None and name not in directories:
             continue
-        place = (*location, "file_set")
         target = (directories or {}).get(name, image_directory(name)).strip("/")
+        root = folder / str(file_set.get("directory") or ".")
+        paths = _with_companions(matching_paths(file_set, folder))
+        if not paths and not is_image:  # images have a layer of checks of their own
+            shown = f"{file_set.get('directory', '.')}/{file_set.get('file_pattern', '*')}"
+            message = f"expected files {shown}; found none"
+            hint = "correct folder or pattern"
+            problems.append(Problem(place, "PK-absent", "error", message, hint))
         places[name] = target
-        root = folder / str(image["file_set"].get("directory") or ".")
-        found_paths = _with_companions(matching_paths(image["file_set"], folder))
-        wanted += [(place, path, f"{target}/{_relative(path, root)}") for path in found_paths]
+        wanted += [(place, path, f"{target}/{_relative(path, root)}") for path in paths]
     wanted += [(("package", target), path, target) for target, path in (attached or {}).items()]
     for place, path, name in wanted:
         for inside, found in _tree(path, name):
@@ -141,6 +149,18 @@ def plan_package(
         problems=tuple(problems),
         left_out=tuple(sorted(left_out)),
     )
+
+
+def _file_sets(
+    data: Mapping[str, Any],
+) -> Iterator[tuple[tuple[str | int, ...], str, Mapping[str, Any]]]:
+    """Yield place, id and file set of everything that has files."""
+    for key, slot in _SETS:
+        things = data.get(key)
+        for index, thing in enumerate(things if isinstance(things, list) else ()):
+            file_set = thing.get(slot) if isinstance(thing, Mapping) else None
+            if isinstance(file_set, Mapping):
+                yield (key, index, slot), str(thing.get("id")), file_set
 
 
 def _with_companions(paths: Sequence[Path]) -> list[Path]:
