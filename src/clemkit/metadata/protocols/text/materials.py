@@ -67,6 +67,7 @@ _BY_NAME: Final = {
     "adhesive": "silver_paint conductive_epoxy carbon_tape cyanoacrylate_glue",
     "medium": "DMEM RPMI growth_medium Murashige_and_Skoog_medium",
     "film": "pioloform formvar",
+    "resin": "epoxy_resin acrylic_resin Lowicryl Quetol Epon-Araldite",
     "permanganate": "potassium_permanganate",
     "drying": "hexamethyldisilazane",
     "sugar": "sucrose trehalose glycerol PVP-sucrose methyl_cellulose-sucrose methyl_cellulose",

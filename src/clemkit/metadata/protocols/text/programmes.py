@@ -14,6 +14,9 @@ __all__ = ["ladder_stages", "temperature_stages"]
 
 # a number of repeats behind these words is not one of the stage before
 _ANEW = re.compile(r";|\b(?:followed|then|pure|fresh|finally|neat)\b", re.I)
+_FROM = re.compile(r"\b(?:from|von)\s\Z", re.I)
+# between the two temperatures of a stage
+_LEADS = re.compile(r"(?:\s?°\s?C)?\s*(?:to|bis|up\sto|→|->|\|)\s*", re.I)
 Placed = dict[str, tuple[Any, FoundQuantity]]
 
 
@@ -98,7 +101,7 @@ def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[Fou
     A stage has one time, one temperature to which it leads, and a rate.
     """
     text, rest, stages = step.text, [], list[Placed]()
-    for quantity in quantities:
+    for index, quantity in enumerate(quantities):
         if quantity.kind not in ("temperature", "duration", "ramp"):
             rest.append(quantity)
             continue
@@ -106,7 +109,11 @@ def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[Fou
         slot = {"temperature": "end_temperature", "duration": "duration", "ramp": "ramp_rate"}[
             quantity.kind
         ]
-        if quantity.kind == "temperature" and re.search(r"\b(?:from|von)\s\Z", before, re.I):
+        following = quantities[index + 1] if index + 1 < len(quantities) else None
+        leads = following is not None and following.kind == "temperature" and _LEADS.fullmatch(
+            text[quantity.end : following.start]
+        )
+        if quantity.kind == "temperature" and (leads or _FROM.search(before)):
             slot = "start_temperature"
         if not stages or slot in stages[-1] or slot == "start_temperature" and len(stages[-1]):
             stages.append({})
