@@ -296,15 +296,25 @@ def _substances(step: Mapping[str, Any], names: Namer) -> list[str]:
         uses.append({"material": step["resin"]})
     found: list[str] = []
     solvents: list[str] = []
+    minor: list[str] = []
+    inside: set[str] = set()  # what a named solution before it is made of
     for use in uses:
         name = names.material(use)
-        role = use.get("reagent_role") or ground(name).role
-        if role == "cryogen":
+        known = ground(name)
+        role = use.get("reagent_role") or known.role
+        if role == "cryogen" or known.canonical in inside or not name:
             continue
-        carrier = role in ("buffer", "solvent") or (role == "additive" and use.get("concentration"))
-        where = solvents if carrier else found
-        if name and name not in where:
+        inside |= {part.name for part in known.components}
+        where = (
+            solvents
+            if role in ("buffer", "solvent")
+            else minor
+            if role in ("additive", "blocking_agent", "detergent", "quencher")
+            else found
+        )
+        if name not in where:
             where.append(name)
+    found = found or minor
     if step.get("type") == "Dehydration":
         return [*found, *solvents]
     if step.get("type") == "FreezeSubstitution" and solvents:

@@ -271,7 +271,10 @@ def _curing(step: Step, kind: str, names: Namer) -> _Words | None:
 def _sectioning(step: Step, kind: str, names: Namer) -> _Words | None:
     thickness = quantity(step.get("target_thickness"))
     knife = _knife(step)
-    device = names.instruments(names.without_general(step.get("equipment") or ()))
+    devices = names.without_general(step.get("equipment") or ())
+    device = names.instruments(devices)
+    if device and not knife and not any(names.is_model(d) for d in devices):
+        knife, device = with_article(device), ""
     medium = str(step.get("section_medium") or "")
     parts = [
         f"Sections of {thickness} were cut" if thickness else "Sections were cut",
@@ -306,7 +309,7 @@ def _trimming(step: Step, kind: str, names: Namer) -> _Words | None:
 
 
 def _knife(step: Step) -> str:
-    knife = str(step.get("knife") or "")
+    knife = re.sub(r"^(?:with|using|by)\s+", "", str(step.get("knife") or ""))
     if knife and not re.search(
         r"knife|knives|blade|razor|(?:micro|vibra)tome|saw|laser|messer", knife.lower()
     ):

@@ -160,8 +160,11 @@ class Namer:
     def material(self, use: Mapping[str, Any], key: str = "material") -> str:
         """Return the name of what *use* refers to; with vendor and components the first time."""
         entry = self.entry(use, key)
-        name = str(use.get(f"{key}_name") or entry.get("name") or use.get(key) or "")
-        name = shown_name(name) if self._prose else name
+        own = str(entry.get("name") or use.get(key) or "")
+        name = str(use.get(f"{key}_name") or own)
+        if self._prose:
+            unclear = not re.search(r"[a-z]{4}", name) or not ground(name).is_known
+            name = shown_name(own if unclear and ground(own).is_known else name)
         if not entry or not self._explain or entry["id"] in self._told:
             return name
         self._told.add(entry["id"])
@@ -199,6 +202,10 @@ class Namer:
             and not _IMAGES.search(str(k.get("instrument_kind") or ""))
             and (k.get("model_name") or k.get("instrument_kind") not in _PLAIN)
         ]
+
+    def is_model(self, entry_id: Any) -> bool:
+        """Whether the instrument with this id is a maker's model, not a kind of instrument."""
+        return bool(self._instruments.get(str(entry_id), {}).get("model_name"))
 
     def _instrument(self, entry: Mapping[str, Any]) -> str:
         maker, model, name = (
@@ -265,7 +272,7 @@ class Namer:
         self, acting: Sequence[Mapping[str, Any]]
     ) -> tuple[str, list[Mapping[str, Any]]]:
         """Return a named solution whose components follow it, and those components."""
-        if len(acting) < 2 or (_quantified(acting[0]) and not _quantified(acting[1])):
+        if len(acting) < 2 or not any(map(_quantified, acting[1:])):
             return "", list(acting)
         names = [
             ground(str(u.get("material_name") or self.entry(u).get("name") or "")) for u in acting
@@ -319,7 +326,7 @@ def shown_name(name: str) -> str:
     one_word = " " not in name and name.lower() not in _OWN_MEANING
     if name.lower() == found.canonical.lower() or not re.search(r"[a-z]{4}", name):
         return found.canonical
-    if one_word and found.kind in ("reagent", "gas"):
+    if one_word and (found.kind in ("reagent", "gas") or len(name) <= 5):
         return found.canonical
     forms = form_table("material").named(name)
     lower = bool(forms) and forms[0].text[:1].islower()
@@ -327,6 +334,9 @@ def shown_name(name: str) -> str:
 
 
 _OWN_MEANING = ("formalin", "bleach")  # say more than the substance
+
+
+_MEDIA = ("growth medium", "medium", "DMEM", "RPMI", "Murashige and Skoog medium", "YPD medium")
 
 
 def _role(use: Mapping[str, Any], entry: Mapping[str, Any]) -> str | None:
@@ -346,6 +356,8 @@ def _place(use: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
         return "carrier"
     if role == "cryogen":
         return "cryogen"
+    if ground(str(use.get("material_name") or entry.get("name") or "")).canonical in _MEDIA:
+        return "carrier"
     if role == "additive" and unit in ("mM", "uM"):
         return "additive"
     return "acting"

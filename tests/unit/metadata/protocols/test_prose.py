@@ -341,7 +341,7 @@ def test_concentrations_by_what_they_are_measured():
         ("ddH2O", "water"), ("Distilled water", "distilled water"), ("Aceton", "acetone"),
         ("Reynolds lead citrate", "Reynolds lead citrate"), ("Epon 812", "Epon 812"),
         ("formalin", "formalin"), ("moon dust", "moon dust"), ("EDTA", "EDTA"),
-        ("PBS", "phosphate-buffered saline"),
+        ("PBS", "phosphate-buffered saline"), ("caco", "cacodylate buffer"),
     ],
 )  # fmt: skip
 def test_names_in_running_text(name, shown):
@@ -393,4 +393,49 @@ def test_programmes():
     )
     assert programme([at(4, hours=2), at(50, hours=1)], warming=False).replace("\u00a0", " ") == (
         "for 2 h at 4 °C and for 1 h at 50 °C"
+    )
+
+
+def test_abbreviations_are_written_out_from_the_description():
+    reagents = [
+        {"id": "pb", "type": "Solution", "name": "phosphate buffer"},
+        {"id": "dust", "type": "Reagent", "name": "moon dust"},
+    ]
+    steps = [
+        {
+            "type": "Incubation",
+            "materials": [
+                {"material": "dust", "material_name": "MD"},
+                {"material": "pb", "material_name": "PB", "concentration": "0.1 M"},
+            ],
+        }
+    ]
+    assert told(steps, reagents=reagents) == (
+        "Samples were incubated in MD in 0.1 M phosphate buffer."
+    )
+
+
+def test_the_summary_leaves_out_what_only_helps():
+    steps = [
+        {
+            "type": "ImmunoLabelling",
+            "materials": [
+                {"material_name": "rabbit anti-GFP", "stage_ratio": "1:100"},
+                {"material_name": "BSA", "concentration": "1 %"},
+                {"material_name": "PBS"},
+            ],
+        },
+        {
+            "type": "FreezeSubstitution",
+            "materials": [
+                {"material_name": "uranyl acetate", "concentration": "0.1 %"},
+                {"material_name": "acetone"},
+                {"material_name": "water", "concentration": "5 %"},
+            ],
+        },
+    ]
+    protocol, data = protocol_of(steps)
+    assert summary_sentence(protocol, data) == (
+        "Samples were immunolabelled with rabbit anti-GFP and freeze-substituted in uranyl acetate "
+        "in acetone."
     )
