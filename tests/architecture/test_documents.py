@@ -57,7 +57,9 @@ def test_commands_have_the_flags_that_documents_use(capsys):
     assert len(used) >= 8
     for name, line in used:
         words = line.split("clemkit ", 1)[1].split()
-        group = words[:2] if words[0] in ("landmarks", "metadata", "deposit") else words[:1]
+        group = (
+            words[:2] if words[0] in ("landmarks", "metadata", "deposit", "protocol") else words[:1]
+        )
         assert main([*group, "--help"]) == 0, f"{name}: {line}"
         shown = capsys.readouterr().out
         missing = [f for f in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line) if f not in shown]

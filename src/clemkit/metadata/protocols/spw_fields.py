@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from clemkit.metadata.model_map import model_map
-from clemkit.metadata.protocols.step_words import material_words, quantity_words
+from clemkit.metadata.protocols.step_words import material_words, source_words
 
 __all__ = [
     "UNREAD",
@@ -30,7 +30,6 @@ __all__ = [
     "Written",
     "as_json_number",
     "sayable",
-    "source_words",
 ]
 
 UNREAD: Final = object()
@@ -42,14 +41,6 @@ _UNSAYABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 def sayable(value: Any) -> bool:
     """Return whether *value* is a text that has something in it and fits into every syntax."""
     return isinstance(value, str) and value != "" and not _UNSAYABLE.search(value)
-
-
-def source_words(quantity: Mapping[str, Any]) -> str:
-    """Return a quantity in words; an interpretation stands behind the words that it interprets."""
-    words, said = quantity_words(quantity), str(quantity.get("verbatim", ""))
-    if quantity.get("is_interpretation") and said and said != words:
-        return f"{said} ({words})" if words else said
-    return words or said
 
 
 @dataclass(frozen=True, slots=True)

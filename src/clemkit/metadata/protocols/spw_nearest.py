@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from clemkit.metadata.protocols.spw_fields import source_words
 from clemkit.metadata.protocols.step_words import (
     class_words,
     material_words,
     quantity_words,
+    source_words,
     stage_words,
 )
 

@@ -9,7 +9,14 @@ from typing import Any
 
 from clemkit.metadata.model_map import model_map
 
-__all__ = ["class_words", "material_words", "quantity_words", "stage_words", "step_words"]
+__all__ = [
+    "class_words",
+    "material_words",
+    "quantity_words",
+    "source_words",
+    "stage_words",
+    "step_words",
+]
 
 _UNIT_WORDS = {
     "degC": "°C", "um": "µm", "us": "µs", "ug": "µg", "uL": "µL", "uM": "µM", "nm": "nm",
@@ -46,6 +53,16 @@ def quantity_words(quantity: Mapping[str, Any] | None) -> str:
     else:
         return str(quantity.get("verbatim", ""))
     return f"{number} {shown}".strip().replace("-", "−")
+
+
+def source_words(quantity: Mapping[str, Any] | None) -> str:
+    """Return a quantity in words; an interpretation stands behind the words that it interprets."""
+    if not quantity:
+        return ""
+    words, said = quantity_words(quantity), str(quantity.get("verbatim", ""))
+    if quantity.get("is_interpretation") and said and said != words:
+        return f"{said} ({words})" if words else said
+    return words or said
 
 
 def material_words(use: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
@@ -87,13 +104,13 @@ def _parts(step: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
     yield ", ".join(map(stage_words, step.get("temperature_program", ())))
     if "step_ph" in step:
         yield f"pH {step['step_ph']:.12g}"
-    time = quantity_words(step.get("duration"))
+    time = source_words(step.get("duration"))
     repeats = step.get("repeats", 1)
     yield f"{repeats} × {time}".rstrip(" ×") if repeats > 1 else time
-    yield quantity_words(step.get("temperature"))
+    yield source_words(step.get("temperature"))
     yield from _span(step)
     for name in _QUANTITIES:
-        if shown := quantity_words(step.get(name)):
+        if shown := source_words(step.get(name)):
             yield f"{name.replace('_', ' ')} {shown}"
     if step.get("vacuum"):
         yield "vacuum"
@@ -118,8 +135,8 @@ def stage_words(stage: Mapping[str, Any]) -> str:
     """Return one stage of a ladder or of a temperature programme, such as ``70 % 10 min``."""
     head = stage.get("stage_ratio") or quantity_words(stage.get("stage_concentration"))
     times = f"{stage['repeats']} ×" if stage.get("repeats", 1) > 1 else ""
-    heat = quantity_words(stage.get("temperature"))
-    time = quantity_words(stage.get("duration"))
+    heat = source_words(stage.get("temperature"))
+    time = source_words(stage.get("duration"))
     ends = _span(stage)
     parts = (head, times, time, heat, *ends) if head else (*ends, heat, times, time)
     words = " ".join(p for p in parts if p)
@@ -128,7 +145,7 @@ def stage_words(stage: Mapping[str, Any]) -> str:
 
 
 def _span(stage: Mapping[str, Any]) -> Sequence[str]:
-    ends = [quantity_words(stage.get(k)) for k in ("start_temperature", "end_temperature")]
+    ends = [source_words(stage.get(k)) for k in ("start_temperature", "end_temperature")]
     if ends[0] and ends[0] == ends[1]:
         return (ends[0],)
     return (" → ".join(e for e in ends if e),) if any(ends) else ()

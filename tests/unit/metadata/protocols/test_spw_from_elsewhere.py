@@ -132,7 +132,7 @@ def test_an_interpretation_stands_behind_its_words():
         }
     )  # fmt: skip
     assert step["notes"].splitlines() == [
-        "temperature: RT (20–25 °C)", "temperature program: 4 °C 12–18 h, then 2 h",
+        "temperature: RT (20–25 °C)", "temperature program: 4 °C overnight (12–18 h), then 2 h",
     ]  # fmt: skip
 
 
