@@ -135,5 +135,25 @@ def from_ome(
     return OK if found.ok else FINDINGS
 
 
+@app.command("import")
+def import_(
+    path: Annotated[
+        Path, typer.Argument(help="PageTab, RO-Crate, EMPIAR, MIFA, REMBI or SPW file, or a crate.")
+    ],
+    output: options.Output = _DESCRIPTION,
+    dry_run: options.DryRun = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+    debug: options.Debug = False,
+) -> int:
+    """Read a description of an archive; the kind of file is recognised by its content."""
+    from clemkit.workflows.importing import import_description
+
+    with open_terminal(debug=debug, as_json=as_json) as terminal:
+        found = import_description(path, None if dry_run else output, overwrite=overwrite)
+        terminal.result(found.to_dict(), lambda: _lines(found))
+    return OK if found.ok else FINDINGS
+
+
 def _lines(found: Imported) -> Iterator[str]:
     yield from found.lines()
