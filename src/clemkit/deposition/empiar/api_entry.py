@@ -27,7 +27,7 @@ from clemkit.deposition.empiar.fields import CITATION, CONTACT, IMAGE_SET, Field
 from clemkit.deposition.empiar.names import parse_name, parse_printed, tuple_name
 from clemkit.errors import Problem
 
-__all__ = ["ApiEntry", "as_deposition", "is_api_entry"]
+__all__ = ["ApiEntry", "api_entries", "as_deposition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,25 @@ _REFERENCES: Final = (
 _PLAIN_TOP: Final = ("title", "workflows", "workflow_file")
 
 
-def is_api_entry(content: Mapping[str, Any]) -> bool:
-    """Whether *content* is an answer of the API: entries keyed by their accessions."""
-    return bool(content) and all(
-        isinstance(entry, Mapping) and "imagesets" in entry for entry in content.values()
-    )
+def api_entries(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the entries of an answer of the API by their accessions; none for anything else.
+
+    Parameters
+    ----------
+    content : mapping
+        Entries keyed by accession, as the API answers, or one entry without its key.
+    """
+    if not content:
+        return {}
+    if all(
+        isinstance(entry, Mapping) and (name.startswith("EMPIAR-") or "imagesets" in entry)
+        for name, entry in content.items()
+    ):
+        return dict(content)
+    label = content.get("experiment_type")
+    if "entry_doi" in content or (isinstance(label, str) and experiment_type_of(label)):
+        return {str(content.get("entry_doi") or "").rpartition("/")[2] or "EMPIAR-entry": content}
+    return {}
 
 
 def as_deposition(accession: str, entry: Mapping[str, Any]) -> ApiEntry:
@@ -181,12 +195,16 @@ class _Reader:
         sets = []
         for index, item in enumerate(value if isinstance(value, list) else []):
             rest = dict(item)
-            entry = {
-                key: _typed(value, key, field)
-                for key, field in IMAGE_SET.items()
-                if (value := rest.pop(key, None)) not in (None, "")
-            }
-            self._keep(rest, (*place, index))
+            where = (*place, index)
+            entry: dict[str, Any] = {}
+            for key, field in IMAGE_SET.items():
+                value = _typed(rest.get(key), key, field)
+                if value is not None and isinstance(value, str) is (field.kind == "text"):
+                    entry[key] = value
+                    del rest[key]
+                elif value is not None:
+                    self._unread((*where, key), "a number", value)
+            self._keep(rest, where)
             sets.append(entry)
         self.document["imagesets"] = sets
 

@@ -65,6 +65,15 @@ RELEASE_OPTIONS: Final[Mapping[str, str]] = {
     "HO": "one year after the deposition",
 }
 
+_TYPE_NAMES: Final[Mapping[str, int]] = {
+    "soft x-ray tomography": 1, "simulated": 2, "in silico": 2, "sbem": 4,
+    "serial block-face scanning electron microscopy": 4, "serial block-face sem": 4,
+    "focused ion beam scanning electron microscopy": 5, "fibsem": 5, "integrative hybrid": 6,
+    "correlative light-electron microscopy": 7, "correlative light x-ray microscopy": 8,
+    "microed": 9, "atum sem": 11, "micro-ct": 12, "x-ray microct": 12,
+    "serial section electron tomography": 13,
+}  # fmt: skip
+
 _FORMATS = {
     "T1": "MRC", "T2": "MRCS", "T3": "TIFF", "T4": "IMAGIC", "T5": "DM3", "T6": "DM4",
     "T7": "SPIDER", "T9": "EER", "T10": "PNG", "T11": "JPEG", "T12": "SMV", "T13": "EM",
@@ -153,9 +162,10 @@ def pair_of_label(field: str, label: str) -> str:
 
 
 def experiment_type_of(label: str) -> int | None:
-    """Return the code of a type of experiment by its label in the public API."""
+    """Return the code of a type of experiment by its label in the public API, or by its name."""
     wanted = label.strip().lower()
-    return next((c for c, known in EXPERIMENT_TYPES.items() if known.lower() == wanted), None)
+    found = next((c for c, known in EXPERIMENT_TYPES.items() if known.lower() == wanted), None)
+    return _TYPE_NAMES.get(wanted) if found is None else found
 
 
 def scale_of(label: str) -> str | None:

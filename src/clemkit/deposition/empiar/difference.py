@@ -11,6 +11,7 @@ from clemkit.deposition.empiar.codes import PAIRED_FIELDS, label_of
 __all__ = ["DepositionChange", "DepositionDifference", "diff_depositions"]
 
 Location = tuple[str, ...]
+_LONGEST: Final = 120  # characters of a value in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class DepositionChange:
     def __str__(self) -> str:
         where = " / ".join(self.location)
         field = self.location[-1] if self.location else ""
-        before, after = _shown(field, self.before), _shown(field, self.after)
+        before, after = self.before, self.after
+        if isinstance(before, str) and isinstance(after, str):
+            before, after = _differing(before, after)
+        before, after = _shown(field, before), _shown(field, after)
         if self.kind == "added":
             return f"+ {where}: {after}"
         return (
@@ -174,10 +178,28 @@ def _title(item: Any, index: int) -> str:
     return str(index)
 
 
+def _differing(before: str, after: str) -> tuple[str, str]:
+    """Return what differs in two long texts, with the word before and after it."""
+    if max(len(before), len(after)) <= _LONGEST:
+        return before, after
+    one, two = before.split(), after.split()
+    start = 0
+    while start < min(len(one), len(two)) and one[start] == two[start]:
+        start += 1
+    end = 0
+    while end < min(len(one), len(two)) - start and one[-1 - end] == two[-1 - end]:
+        end += 1
+    first = max(start - 2, 0)
+    parts = [words[first : len(words) - max(end - 2, 0)] for words in (one, two)]
+    marks = ("… " if first else "", " …" if end > 2 else "")
+    texts = [f"{marks[0]}{' '.join(part)}{marks[1]}" for part in parts]
+    return texts[0], texts[1]
+
+
 def _shown(field: str, value: Any) -> str:
     if field in PAIRED_FIELDS and (label := label_of(field, value)):
         return f"{label} {value}"
     if isinstance(value, Mapping):
         return _title(value, 0)
     text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

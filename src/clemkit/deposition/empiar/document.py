@@ -106,7 +106,9 @@ def build_deposition(
     wrong = [n for n in notes if n.severity == "error"]
     if wrong and not draft:
         raise IncompleteDepositionError(
-            f"the deposition for EMPIAR lacks {len(wrong)} things: {wrong[0]}", wrong
+            "deposition for EMPIAR: expected a description that is complete and agrees with its "
+            f"files; found {len(wrong)} problems, the first: {wrong[0]}",
+            wrong,
         )
     return result
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clemkit.deposition.empiar.api_entry import as_deposition, is_api_entry
+from clemkit.deposition.empiar.api_entry import api_entries, as_deposition
 from clemkit.deposition.empiar.countries import country_code
 from clemkit.deposition.empiar.description import mappings
 from clemkit.deposition.empiar.document import build_deposition
@@ -69,16 +69,16 @@ def import_entry(content: object, accession: str | None = None) -> ImportedEntry
             f"EMPIAR entry: expected entries keyed by accession, or a deposition document; "
             f"found {found}"
         )
-    if not is_api_entry(content):
+    entries = api_entries(content)
+    if not entries:
         return _imported(dict(content))
-    if accession is None and len(content) > 1:
-        listed = ", ".join(list(content)[:5])
+    listed = ", ".join(list(entries)[:5])
+    if accession is None and len(entries) > 1:
         raise ArgumentError(f"EMPIAR entry: expected one; found {listed}; choose one by accession")
-    chosen = accession or next(iter(content))
-    if chosen not in content:
-        listed = ", ".join(list(content)[:5])
+    chosen = accession or next(iter(entries))
+    if chosen not in entries:
         raise ArgumentError(f"EMPIAR entry: expected {chosen}; found {listed}")
-    entry = as_deposition(chosen, content[chosen])
+    entry = as_deposition(chosen, entries[chosen])
     read = _imported(entry.document, exact=False)
     _add_entry(read.data, chosen, entry.further)
     kept = [

@@ -88,6 +88,7 @@ def test_labels_of_the_api():
     )
     assert [scale_of(label) for label in SCALES.values()] == list(SCALES)
     assert experiment_type_of("cryo") is None
+    assert experiment_type_of("Serial block-face SEM") == 4
     assert scale_of("Cell") == "3"
     assert pair_of_label("data_format", "OME-Zarr") == "('OT', 'OME ZARR')"
     assert pair_of_label("category", "my own kind") == "('OT', 'my own kind')"

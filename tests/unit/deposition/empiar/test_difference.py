@@ -41,6 +41,20 @@ def test_a_value_that_changed():
     ]
 
 
+def test_of_long_texts_only_what_differs_is_shown():
+    words = " ".join(f"word{i}" for i in range(60))
+    one, two = valid_document(), valid_document()
+    one["imagesets"][0]["details"] = f"{words} with 8 nm between planes. {words}"
+    two["imagesets"][0]["details"] = f"{words} with 50 nm between planes. {words}"
+    assert next(iter(diff_depositions(one, two).lines())) == (
+        "~ imagesets / FIB-SEM slices / details: … word59 with 8 nm between … -> "
+        "… word59 with 50 nm between …"
+    )
+    two["imagesets"][0]["details"] = one["imagesets"][0]["details"] + " And more."
+    line = next(iter(diff_depositions(one, two).lines()))
+    assert line.endswith("… word58 word59 -> … word58 word59 And more.")
+
+
 def test_the_order_of_image_sets_does_not_matter():
     assert lines(lambda d: d["imagesets"].reverse()) == ["no difference"]
 

@@ -126,7 +126,10 @@ def test_the_files_come_before_the_description(data):
     assert (entry["num_images_or_tilt_series"], entry["frames_per_image"]) == (7, 1)
     assert (entry["pixel_width"], entry["pixel_height"]) == (100.0, 80.0)
     assert {"L4-size", "L4-format", "L4-data-type"} <= rules(built.notes)
-    with pytest.raises(IncompleteDepositionError, match="lacks") as caught:
+    with pytest.raises(
+        IncompleteDepositionError,
+        match="deposition for EMPIAR: expected a description that is complete",
+    ) as caught:
         build_deposition(described, {"em": facts()})
     assert {"L4-size", "L4-format", "L4-data-type"} == rules(caught.value.problems)
 

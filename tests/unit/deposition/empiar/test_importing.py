@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -292,6 +293,23 @@ def test_one_of_several_entries():
     assert import_entry(two, "EMPIAR-10002").accession == "EMPIAR-10002"
     with pytest.raises(ArgumentError, match="expected EMPIAR-3"):
         import_entry(two, "EMPIAR-3")
+
+
+def test_one_entry_without_its_key():
+    imported = import_entry(API["EMPIAR-10001"])
+    assert imported.accession == "EMPIAR-10001"  # from its DOI
+    assert imported.data == import_entry(API).data
+
+
+def test_numbers_that_are_none_are_told_and_kept():
+    entry = copy.deepcopy(API)
+    entry["EMPIAR-10001"]["imagesets"][0]["image_width"] = "2000 to 4000"
+    imported = import_entry(entry)
+    assert "size_x" not in imported.data["images"][0]
+    unread = [p.location for p in imported.problems if p.rule == "empiar-unread"]
+    assert unread == [("EMPIAR-10001", "imagesets", 0, "image_width")]
+    kept = {s["parameter_name"] for s in imported.data["study"]["archive_settings"]}
+    assert "empiar-api:imagesets/0/image_width" in kept
 
 
 @pytest.mark.parametrize("content", [None, [], {}, "text"])
