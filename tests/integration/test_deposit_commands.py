@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import shutil
@@ -12,9 +13,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+import clemkit.volumes
 from clemkit.cli.main import main
 from clemkit.deposition.bia.check import check_bia_crate
-from clemkit.errors import IncompleteDepositionError
+from clemkit.errors import ArgumentError, IncompleteDepositionError
 from clemkit.geometry import Grid, Space
 from clemkit.metadata.load import read_document, write_document
 from clemkit.volumes import Volume, write_ome_zarr
@@ -317,6 +319,52 @@ def test_axes_units_and_direction_of_the_transform_change_no_pixel(experiment, a
         "transform_direction": "fixed_to_moving" if forward else "moving_to_fixed",
     }
     assert make_thumbnail(data, experiment.parent) == expected
+
+
+def test_only_the_level_and_planes_that_a_picture_needs_are_read(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    data = rng.integers(0, 255, (3, 2200, 2310)).astype(np.uint8)
+    grid = Grid(space=Space("em"), shape_zyx=data.shape, voxel_size_zyx_nm=(50.0, 8.0, 8.0))
+    write_ome_zarr(tmp_path / "v.ome.zarr", Volume(data=data, grid=grid, modality="em"))
+    for number, plane in enumerate(data):
+        tifffile.imwrite(tmp_path / f"p{number}.tif", plane)
+    chosen, boxes = [], []
+    real_open, real_read = clemkit.volumes.open_volume, Volume.read
+
+    def opened(*words, **more):
+        chosen.append(more["level"])
+        return real_open(*words, **more)
+
+    def read(volume, box=None, channel=0):
+        boxes.append(box)
+        return real_read(volume, box, channel)
+
+    monkeypatch.setattr(clemkit.volumes, "open_volume", opened)
+    monkeypatch.setattr(Volume, "read", read)
+    sizes = {
+        f"voxel_size_{a}": {"value": v, "unit": "nm"}
+        for a, v in zip("zyx", (50, 8, 8), strict=True)
+    }
+    for pattern, level in (("v.ome.zarr", 1), ("p*.tif", 0)):
+        image = {"id": "em", "modality": "em", "file_set": {"file_pattern": pattern}, **sizes}
+        png, shown = make_thumbnail({"images": [image]}, tmp_path)
+        assert png is not None, shown
+        assert chosen.pop() == level
+        assert {box.shape[0] for box in boxes} == {1}
+        rows = max(box.shape[1] for box in boxes)
+        assert rows == (1100 if level else 128)  # a thin band of a plane without a pyramid
+        boxes.clear()
+        picture = np.asarray(Image.open(io.BytesIO(png)))
+        assert picture.shape[1] / picture.shape[0] == pytest.approx(2310 / 2200, rel=0.01)
+
+
+def test_two_builds_do_not_share_a_package(experiment, tmp_path):
+    package = tmp_path / "PACKAGE"
+    build_deposit(experiment, package)
+    with (package / ".clemkit-package/lock").open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(ArgumentError, match="one at work"):
+            build_deposit(experiment, package)
 
 
 def test_without_a_registration_the_em_stands_alone(experiment):

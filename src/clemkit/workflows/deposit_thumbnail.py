@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["make_thumbnail", "volume_path"]
 
 _PIXELS = 1000  # about; a coarser level of a pyramid is read where it has as many
+_BAND = 64  # rows of the picture that are read at once
 _PLACES = (0.5, 0.35, 0.65)  # of the depth, where light is looked for
 _COLOURS = ((255, 0, 255), (0, 255, 0), (0, 200, 255))
 _FIXED, _MOVING = Space("fixed"), Space("moving")
@@ -120,10 +121,17 @@ def _plane(volume: Volume, z: int, channel: int = 0) -> tuple[np.ndarray[Any, An
     """Read one plane, thinned where it is very large."""
     _, rows, columns = volume.grid.shape_zyx
     step = max(min(rows, columns) // _PIXELS, 1)
-    plane = volume.read(Box((z, 0, 0), (z + 1, rows, columns)), channel)[0]
-    if step > 1:
-        kept = plane[: rows // step * step, : columns // step * step].astype(np.float32)
-        plane = kept.reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))
+    if step == 1:
+        plane = volume.read(Box((z, 0, 0), (z + 1, rows, columns)), channel)[0]
+    else:  # in bands: a plane may have a gigavoxel
+        width = columns // step * step
+        bands = []
+        for top in range(0, rows // step * step, _BAND * step):
+            stop = min(top + _BAND * step, rows // step * step)
+            band = volume.read(Box((z, top, 0), (z + 1, stop, width)), channel)[0]
+            parts = band.reshape((stop - top) // step, step, width // step, step)
+            bands.append(parts.mean(axis=(1, 3), dtype=np.float32))
+        plane = np.concatenate(bands)
     grid = volume.grid.crop(Box((z, 0, 0), (z + 1, rows, columns)))
     dz, dy, dx = grid.voxel_size_zyx_nm
     oz, oy, ox = grid.origin_zyx_nm

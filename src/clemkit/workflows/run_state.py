@@ -33,8 +33,15 @@ def recorded_time() -> str:
 
     The variable ``SOURCE_DATE_EPOCH`` fixes it, as reproducible builds do: then two runs over the
     same files write the same bytes.
+
+    Raises
+    ------
+    ArgumentError
+        It is no whole number of seconds.
     """
     fixed = os.environ.get("SOURCE_DATE_EPOCH")
+    if fixed is not None and not fixed.isdecimal():
+        raise ArgumentError(f"SOURCE_DATE_EPOCH: expected whole seconds; found {fixed!r}")
     now = datetime.now(UTC) if fixed is None else datetime.fromtimestamp(int(fixed), UTC)
     return now.isoformat(timespec="seconds")
 

@@ -7,10 +7,12 @@ folder and was not put there by a build is never touched.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,7 +35,7 @@ Mode = Literal["link", "copy", "plan"]
 STATE = ".clemkit-package"
 MANIFESTS = ("manifest-sha256.txt", "manifest-md5.txt")
 _PLAN = "file-plan.tsv"
-_RECORD, _JOURNAL = "state.json", "journal.jsonl"
+_RECORD, _JOURNAL, _LOCK = "state.json", "journal.jsonl", "lock"
 _TEMPORARY = ".clemkit-part"
 _MOST_WORKERS = 8
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES}
@@ -136,7 +138,7 @@ def build_package(
     Raises
     ------
     ArgumentError
-        The folder is not a package.
+        The folder is not a package, or another build works in it.
     DepositionError
         A source has changed since the package was built or while it is; the file system cannot
         link.
@@ -144,6 +146,34 @@ def build_package(
     check_target(output, plan)
     hidden = output / STATE
     hidden.mkdir(parents=True, exist_ok=True)
+    with _locked(hidden / _LOCK, output):
+        return _build(plan, output, texts, late, mode, overwrite, workers, progress)
+
+
+@contextmanager
+def _locked(path: Path, output: Path) -> Iterator[None]:
+    """Hold the package for this process; a killed process lets it go by itself."""
+    with path.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ArgumentError(
+                f"{output}: expected no other build in this package; found one at work"
+            ) from error
+        yield
+
+
+def _build(
+    plan: PackagePlan,
+    output: Path,
+    texts: Mapping[str, bytes],
+    late: Callable[[Mapping[str, Checksums]], Mapping[str, bytes]] | None,
+    mode: Mode,
+    overwrite: bool,
+    workers: int | None,
+    progress: Progress,
+) -> BuiltPackage:
+    hidden = output / STATE
     record = _read_record(hidden / _RECORD)
     resumed = record.get("complete") is False
     for left in output.rglob(f"*{_TEMPORARY}"):
