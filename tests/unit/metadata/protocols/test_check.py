@@ -351,6 +351,11 @@ ODD_BUT_RIGHT = {
         step("ImmunoLabelling", "anti-GFP antibody", duration="1 h"),
     ],
     "silver on the label is no label": [FIX, step("ImmunoLabelling", "silver", duration="8 min")],
+    "a gel is cured first": [
+        step("OvenCuring", "4 % | acrylamide", **RT, duration="3 h"),
+        EPON,
+        CURE,
+    ],
     "lead is not phosphate buffer": [step("PostStaining", "Pb citrate", duration="3 min")],
     "no uranyl in it": [step("PostStaining", "PBS", "UranyLess", duration="2 min")],
     "osmium that is rinsed away": [step("Rinsing", "osmium tetroxide")],

@@ -144,7 +144,9 @@ def cured_after_infiltration(preparation: Preparation) -> Iterator[Problem]:
     """Expect infiltration before curing."""
     infiltrations = preparation.of_kind("Infiltration")
     for step in preparation.of_kind(*CURING):
-        if infiltrations and all(s.position > step.position for s in infiltrations):
+        if not infiltrations or not _resins(step):
+            continue  # what is cured may be a gel
+        if all(s.position > step.position for s in infiltrations):
             yield warning(
                 step.location,
                 "L6-cured-before-infiltration",
