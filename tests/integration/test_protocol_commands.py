@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -191,6 +192,21 @@ def test_what_cannot_be_read(tmp_path, run):
     assert (status, err.count("\n")) == (3, 1)
     assert "expected JSON" in err
     assert run("show", broken, "--from", "word")[0] == 2
+
+
+def test_the_document_shows_what_comes_out(tmp_path, run, monkeypatch):
+    text = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text("utf-8")
+    words, *shown = re.findall(r"^```text\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    Path("brain.txt").write_text(words, "utf-8")
+    better = words.replace("100, 90, 70 and 50", "50, 70, 90 and 100").replace("90 min", "60 min")
+    Path("better.txt").write_text(better, "utf-8")
+    commands = [
+        ("show", "brain.txt"), ("check", "brain.txt"), ("diff", "brain.txt", "better.txt"),
+        ("to-text", "better.txt"),
+    ]  # fmt: skip
+    assert [run(*c)[1].rstrip("\n") for c in commands] == shown
 
 
 def test_help_is_light():
