@@ -42,7 +42,7 @@ _GRADES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolutionPart:
-    """A component of a named solution; quantities, where fixed, in the model's long form."""
+    """A component of a named solution; quantities of its reference in the model's long form."""
 
     name: str
     role: str
@@ -212,7 +212,8 @@ def material_entry(grounding: Grounding, entry_id: str, *, recipe: bool = True) 
         The entry's ``id``.
     recipe : bool, default True
         Whether a named solution gets the components of the lexicon. Their quantities are those of
-        the reference, not of the source, and are marked as interpretation.
+        the reference, not of the source: they are marked as interpretation, and left out where
+        recipes differ.
 
     Returns
     -------
@@ -244,7 +245,8 @@ def material_entry(grounding: Grounding, entry_id: str, *, recipe: bool = True) 
     if grounding.match == "ambiguous":
         notes.append(f"Ambiguous: {', '.join(grounding.candidates) or 'no candidate'}.")
     if solution and recipe and grounding.components:
-        entry["components"] = [_component_entry(part) for part in grounding.components]
+        fixed = not grounding.varies
+        entry["components"] = [_component_entry(part, fixed) for part in grounding.components]
         if grounding.varies:
             notes.append("Recipes differ; the quantities must come from the source.")
         elif grounding.reference and any(p.concentration or p.amount for p in grounding.components):
@@ -268,11 +270,11 @@ def instrument_entry(grounding: Grounding, entry_id: str) -> dict[str, Any]:
     return entry
 
 
-def _component_entry(part: SolutionPart) -> dict[str, Any]:
+def _component_entry(part: SolutionPart, fixed: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {"material_name": part.name}
-    if part.concentration:
+    if part.concentration and fixed:
         entry["concentration"] = {**part.concentration, "is_interpretation": True}
-    if part.amount:
+    if part.amount and fixed:
         entry["amount"] = {**part.amount, "is_interpretation": True}
     return {**entry, "reagent_role": part.role}
 

@@ -268,6 +268,8 @@ def test_entries_are_of_the_model():
     assert osmium["substance_term"] == {"term": "CHEBI:88215", "term_label": "osmium tetroxide"}
     assert (osmium["cas_number"], osmium["formula"]) == ("20816-12-0", "OsO4")
     assert not any("concentration" in part for part in karnovsky["components"])
+    first = ground("Karnovsky").components[0]
+    assert (first.name, first.concentration["value"]) == ("paraformaldehyde", 4)
     assert "must come from the source" in karnovsky["notes"]
     lead = walton["components"][0]
     assert lead["material_name"] == "lead nitrate"
