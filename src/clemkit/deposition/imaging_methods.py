@@ -84,9 +84,8 @@ def method_terms(acquisition: Mapping[str, Any]) -> list[tuple[str, str]]:
     names = [acquisition.get("imaging_method"), *(acquisition.get("imaging_methods") or ())]
     found: dict[str, str] = {}
     for name in dict.fromkeys(n for n in names if n):
-        curie = own_term(str(name)) or BROADER_TERMS.get(str(name))
-        if curie:
-            found[curie] = given.get(curie, _label(curie))
+        if meant := own_term(str(name)) or BROADER_TERMS.get(str(name)):
+            found[meant] = given.get(meant, _label(meant))
     return [(label, curie) for curie, label in (found | given).items()]
 
 

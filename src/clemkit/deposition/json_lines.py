@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import JSONDecodeError, scanstring
+from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from clemkit.errors import FormatError
 __all__ = ["read_json_lines"]
 
 Location = tuple[str | int, ...]
+_DECODER = JSONDecoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SCALAR = re.compile(r"[^\s,\]}]+")
 
@@ -44,6 +45,12 @@ def read_json_lines(text: str, path: Path) -> tuple[Any, dict[Location, int]]:
     return content, lines
 
 
+def _string(text: str, at: int) -> tuple[str, int]:
+    """Return the string that begins with the quote at *at*, and where it ends."""
+    value, end = _DECODER.raw_decode(text, at)
+    return str(value), end
+
+
 def _after_space(text: str, at: int) -> int:
     found = _SPACE.match(text, at)
     return found.end() if found else at
@@ -69,14 +76,14 @@ class _Walk:
         if character == "[":
             return self._items(at, location)
         if character == '"':
-            return scanstring(self.text, at + 1, True)[1]
+            return _string(self.text, at)[1]
         found = _SCALAR.match(self.text, at)
         return found.end() if found else at
 
     def _members(self, at: int, location: Location) -> int:
         at = _after_space(self.text, at + 1)
         while self.text[at] != "}":
-            key, at = scanstring(self.text, at + 1, True)
+            key, at = _string(self.text, at)
             at = _after_space(self.text, _after_space(self.text, at) + 1)
             at = _after_space(self.text, self.value(at, (*location, key)))
             if self.text[at] == ",":

@@ -77,13 +77,13 @@ def check_file_list(
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
     header = list(reader.fieldnames or ())
-    for column in header:
-        if column not in described:
-            message = f"expected a description of the column {column!r}; found none"
+    for title in header:
+        if title not in described:
+            message = f"expected a description of the column {title!r}; found none"
             yield _error((name, 1), "BC-column-unknown", message)
-    for meaning, column in columns.items():
-        if column not in header and meaning in (_full("bia:filePath"), _full("schema:isPartOf")):
-            message = f"expected the column {column!r} in {name}; found {', '.join(header)}"
+    for meaning, title in columns.items():
+        if title not in header and meaning in (_full("bia:filePath"), _full("schema:isPartOf")):
+            message = f"expected the column {title!r} in {name}; found {', '.join(header)}"
             yield _error((name, 1), "BC-column-missing", message)
     rows = list(reader)
     yield from _paths(rows, columns, name)

@@ -217,7 +217,7 @@ def _dangling(beside: Sequence[Section]) -> Iterator[Finding]:
         free = [s for s in named[kind] if not uses[kind, _title(s)]]
         meant = _meant(target, titles, [_title(s) for s in free])
         edits: list[Edit] = []
-        if meant in [_title(s) for s in free]:
+        if meant in [_title(s) for s in free] and _same(meant) != _same(target):
             # the title is the one place that nobody else refers to
             holder = next(s for s in free if _title(s) == meant)
             where = next(i for i, _ in attributes(holder.data, "Title"))

@@ -205,6 +205,6 @@ def _write_attributes(writer: Any, holder: Mapping[str, Any]) -> None:
         writer.writerow(
             [f"<{name}>" if item.get("reference") else name, "" if value is None else value]
         )
-        for key, (left, right) in {"nmqual": "()", "valqual": "[]"}.items():
+        for key, left, right in (("nmqual", "(", ")"), ("valqual", "[", "]")):
             for qualifier in item.get(key) or ():
                 writer.writerow([f"{left}{qualifier['name']}{right}", qualifier.get("value") or ""])

@@ -153,7 +153,7 @@ def _pubmed(place: Location, text: str) -> Iterator[Finding]:
         return
     message = f"expected the number of a PubMed record; found {text[:60]!r}"
     bare = re.sub(
-        r"^(PM(?:ID)?\s*:?\s*|https?://(www[.])?(pubmed[.])?ncbi[.]nlm[.]nih[.]gov/(pubmed/)?)|/$",
+        r"^(PM(?:ID)?\s*:?\s*(?=[0-9])|https?://(www[.])?(pubmed[.])?ncbi[.]nlm[.]nih[.]gov/(pubmed/)?)|/$",
         "", text.strip(), flags=re.IGNORECASE,
     )  # fmt: skip
     if re.fullmatch(r"[1-9][0-9]*", bare):
@@ -244,10 +244,10 @@ def _link(link: Mapping[str, Any], place: Location, accession: str) -> Iterator[
         name = accession_type(url)
         yield finding(place, "PT-link-type", wanted, f"add Type {name}", _typed(link, place, name))
     elif kind == "malformed":
-        new = bare_doi(url)
-        edits = [Edit("set", (*place, "url"), f"https://doi.org/{new}")] if new else []
+        doi = bare_doi(url)
+        edits = [Edit("set", (*place, "url"), f"https://doi.org/{doi}")] if doi else []
         rule = "PT-doi" if "doi.org" in url else "PT-link-meaningless"
-        yield finding(place, rule, wanted, f"write {new}" if new else "compare it", *edits)
+        yield finding(place, rule, wanted, f"write {doi}" if doi else "compare it", *edits)
     elif url != url.strip():
         edit = Edit("set", (*place, "url"), url.strip())
         yield finding(place, "PT-spaces", f"expected no spaces around {url!r}", "", edit)

@@ -142,8 +142,8 @@ class _Proposal:
         organisms: list[dict[str, str]] = []
         for data, place in fields.items("organism_classification"):
             taxon = Fields(data, place)
-            names = (taxon.text(k) for k in ("scientific_name", "common_name", "ncbi_id"))
-            entry, left = organism(*names)
+            scientific, common = taxon.text("scientific_name"), taxon.text("common_name")
+            entry, left = organism(scientific, common, taxon.text("ncbi_id"))
             organisms.append(entry)
             if left:
                 taxon.put_back("ncbi_id", left)
@@ -243,8 +243,9 @@ class _Proposal:
             if found:
                 image[slot] = found[slot] if slot == "image_of" else found[slot][0]
         if "acquired_by" not in image and "generated_by_processing" not in image:
-            common = shared.get("component_acquisitions") or ()
-            image |= {"acquired_by": common[0]} if len(common) == 1 else {}
+            common = shared.get("component_acquisitions") or []
+            if len(common) == 1:
+                image["acquired_by"] = common[0]
         for field in ("input_label", "input_label_prefix"):
             source = fields.text(field)
             if source in self.labels:

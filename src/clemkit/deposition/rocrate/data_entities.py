@@ -97,14 +97,14 @@ def add_files(graph: Graph, described: Described, files: Sequence[CrateFile]) ->
                 things[name] = entities[0]
                 graph[entities[0]]["description"] = _words(thing) or title
                 continue
-            node = {
+            stand_in = {
                 "@id": local_id(name),
                 "@type": "Collection" if entities else "CreativeWork",
                 "name": title,
                 "description": _words(thing) or title,
                 "hasPart": refs(entities),
             }
-            things[name] = graph.add(node)
+            things[name] = graph.add(stand_in)
             if entities:
                 collections.append(things[name])
     for name, entity in things.items():
@@ -131,12 +131,8 @@ def _store(graph: Graph, path: str, files: Sequence[CrateFile], title: str) -> s
 
 
 def _words(thing: Mapping[str, Any]) -> str:
-    told = (
-        thing.get("description"),
-        thing.get("processing_summary"),
-        thing.get("annotation_method"),
-    )
+    told = [thing.get(k) for k in ("description", "processing_summary", "annotation_method")]
     sizes = [f"{thing[k]}" for k in ("size_x", "size_y", "size_z") if thing.get(k)]
     if sizes:
-        told = (*told, f"{' × '.join(sizes)} voxels (x, y, z).")
+        told.append(f"{' × '.join(sizes)} voxels (x, y, z).")
     return " ".join(str(t) for t in told if t)
