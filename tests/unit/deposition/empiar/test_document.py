@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from clemkit.deposition.empiar import build_deposition, check_document
 from clemkit.deposition.empiar.rules import EMPIAR_RULES
+from clemkit.deposition.empiar.schema_check import schema_problems
 from clemkit.errors import IncompleteDepositionError
 from clemkit.metadata.load import read_document
+from clemkit.metadata.template import acquisition_class
 from clemkit.metadata.validate.files import ImageFacts
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "metadata"))
@@ -81,6 +83,41 @@ def test_the_three_examples_give_documents_without_errors():
         assert not [n for n in built.notes if n.severity == "error"]
         assert check_document(built.document) == []
         assert len(built.document["imagesets"]) == len(built.image_ids) == len(built.images)
+
+
+@pytest.mark.parametrize(
+    ("methods", "code"),
+    [
+        (["sbf_sem"], 4),
+        (["fib_sem"], 5),
+        (["confocal", "fib_sem"], 7),
+        (["two_photon", "micro_ct", "sbf_sem"], 7),
+        (["light_sheet", "micro_ct"], 8),
+        (["atum_sem"], 11),
+        (["array_tomography"], 11),
+        (["micro_ct"], 12),
+        (["ss_et"], 13),
+        (["ss_tem"], 13),
+        (["stem_tomography"], 13),
+        (["soft_xray_tomography"], 1),
+    ],
+)
+def test_every_chain_gives_a_whole_document(data, methods, code):
+    described = one_image(data)
+    described["acquisitions"] = [
+        {"id": f"acq-{m}", "type": acquisition_class(m), "imaging_method": m} for m in methods
+    ]
+    described["images"] = [
+        image(id=m, name=f"Images by {m}", acquired_by=f"acq-{m}",
+              file_set={"directory": f"data/{m}", "file_pattern": "slice_*.tif"})
+        for m in methods
+    ]  # fmt: skip
+    wide = facts(voxel_size_zyx_nm=(None, 80.0, 100.0))
+    built = build_deposition(described, dict.fromkeys(methods, wide))
+    assert built.document["experiment_type"] == code
+    assert len(built.document["imagesets"]) == len(methods)
+    assert check_document(built.document) == []
+    assert list(schema_problems(built.document)) == []
 
 
 def test_head_and_people_of_an_example(data):
