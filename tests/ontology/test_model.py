@@ -117,6 +117,19 @@ def test_pinned_terms_agree_with_the_verified_table():
     assert wrong == set()
 
 
+def test_every_verified_term_of_a_description_is_pinned():
+    table = SHARED / "vocab" / "verified-terms.tsv"
+    if not table.is_file():
+        pytest.skip(f"table of verified terms absent: {table}")
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    # words of other standards are no terms of a description; EDAM is share-alike and not bundled
+    others = ("edam", "schema", "prov", "p-plan", "SP", "ome_core", "dcat", "dcterms")
+    wanted = {r["iri"] for r in rows if r["curie"].split(":")[0] not in others}
+    assert len(wanted) > 400
+    assert wanted - {iri(c) for c in pinned_terms()} == set()
+
+
 def test_no_obsolete_term_is_used():
     obsolete = {c for c, r in pinned_terms().items() if r["status"] == "obsolete"}
     assert obsolete == {"OBI:0000011", "quantity_unit:PIXEL"}

@@ -26,6 +26,7 @@ _WANTED = {
     "protocol_executions": "name it in `preparations` of a specimen",
     "sessions": "name it in `session` of an acquisition",
 }
+_CALLED_BY_NAME = ("study_components", "biological_samples", "specimens", "acquisitions")
 _ORIGINS = {
     "images": ("acquired_by", "derived_from_images", "generated_by_processing"),
     "specimens": ("biosamples", "derived_from"),
@@ -51,7 +52,9 @@ def check_references(everything: Sequence[Thing]) -> list[Problem]:
         if thing.name == "ProtocolExecution":
             found += _step_numbers(thing, named)
         found += _origin(thing)
-    return found
+        if thing.slot == "acquisitions":
+            found += _too_early(thing, named)
+    return [*found, *_same_names(everything)]
 
 
 def _duplicates(everything: Sequence[Thing], named: Mapping[str, Thing]) -> Iterator[Problem]:
@@ -189,3 +192,37 @@ def _origin(thing: Thing) -> Iterator[Problem]:
         message = f"expected one of {', '.join(wanted)}; found none"
         hint = "say what it was made from"
         yield Problem(thing.location, "L3-no-origin", "warning", message, hint)
+
+
+def _too_early(acquisition: Thing, named: Mapping[str, Thing]) -> Iterator[Problem]:
+    """Yield specimens that were imaged before their preparation had ended."""
+    session = named.get(str(acquisition.data.get("session")))
+    source = acquisition if acquisition.data.get("started") or session is None else session
+    begun = moment(source.data.get("started"))
+    for name in _as_list(acquisition.data.get("imaged_specimens")):
+        specimen = named.get(name)
+        for other in _as_list(specimen.data.get("preparations") if specimen else None):
+            ended = moment(named[other].data.get("ended")) if other in named else None
+            if begun is None or ended is None or (begun.tzinfo is None) != (ended.tzinfo is None):
+                continue
+            if begun < ended:
+                message = (
+                    f"expected imaging after {other} had ended, {ended.isoformat()}; "
+                    f"found {begun.isoformat()}"
+                )
+                place = (*source.location, "started")
+                yield Problem(place, "L3-order", "warning", message, f"{name} was not ready")
+
+
+def _same_names(everything: Sequence[Thing]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], Thing] = {}
+    for thing in everything:
+        name = thing.data.get("name")
+        if thing.slot not in _CALLED_BY_NAME or not isinstance(name, str):
+            continue
+        first = seen.setdefault((thing.slot, name.strip().lower()), thing)
+        if first is not thing:
+            message = f"expected a name of its own; found {name!r}, the name of "
+            message += f"{first.data.get('id')!r} too"
+            hint = "archives refer by name: say what tells them apart"
+            yield Problem((*thing.location, "name"), "L3-same-name", "warning", message, hint)

@@ -45,7 +45,9 @@ RULES: Final[Mapping[str, str]] = {
     "L3-dates": "Something ended before it began.",
     "L3-duplicate-id": "Two things have the same id.",
     "L3-no-origin": "It is not said what an image or a specimen was made from.",
+    "L3-order": "Something was done before what it needs was ready.",
     "L3-orphan": "Nothing refers to a thing that is described.",
+    "L3-same-name": "Two things of a kind have one name, by which archives refer to them.",
     "L3-step-number": "A step number is beyond the steps of the protocol.",
     "L3-wrong-kind": "A reference leads to a thing of another kind.",
     # L4: image files
