@@ -391,6 +391,8 @@ def test_programmes():
     assert programme([at(20, -20, rate=5)], warming=True).replace("\u00a0", " ") == (
         "cooled from 20 °C to −20 °C at 5 °C/h"
     )
+    times = [{"duration": {"value": n, "unit": "min"}} for n in (1, 2)]
+    assert programme(times, warming=True).replace("\u00a0", " ") == "for 1 min and for 2 min"
     assert programme([at(4, hours=2), at(50, hours=1)], warming=False).replace("\u00a0", " ") == (
         "for 2 h at 4 °C and for 1 h at 50 °C"
     )

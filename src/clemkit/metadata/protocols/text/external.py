@@ -15,8 +15,7 @@ from typing import Any
 from clemkit.errors import DataError, InvalidMetadataError, Problem
 from clemkit.metadata.models import build
 from clemkit.metadata.protocols.reading import ProtocolReading
-from clemkit.metadata.protocols.text.segments import trimmed
-from clemkit.metadata.protocols.text.spans import span
+from clemkit.metadata.protocols.text.gaps import extents, fill_gaps
 
 __all__ = ["Extractor", "read_with"]
 
@@ -67,7 +66,7 @@ def read_with(
         raise InvalidMetadataError(
             f"extractor: {len(problems)} spans are wrong, first {problems[0]}", problems
         )
-    findings = _fill(protocol, text)
+    findings = _left_out(protocol, text)
     build(data)
     return ProtocolReading(data=data, findings=tuple(findings))
 
@@ -101,7 +100,7 @@ def _wrong_spans(value: Any, text: str, place: tuple[str | int, ...]) -> Iterato
         yield from _wrong_spans(item, text, (*place, key))
         if key == "steps" and isinstance(item, list):
             for i, step in enumerate(item):
-                if isinstance(step, Mapping) and not list(_extents(step)):
+                if isinstance(step, Mapping) and not list(extents(step)):
                     message = "expected a span for the whole step; found none"
                     yield Problem((*place, key, i), "protocol-span", "error", message)
     if place and place[-2:-1] == ("spans",):
@@ -116,33 +115,14 @@ def _wrong_spans(value: Any, text: str, place: tuple[str | int, ...]) -> Iterato
             yield Problem(place, "protocol-span", "error", message)
 
 
-def _extents(step: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
-    for entry in step.get("spans", ()):
-        if isinstance(entry, Mapping) and not entry.get("span_field"):
-            yield int(entry.get("span_start", 0)), int(entry.get("span_end", 0))
-
-
-def _fill(protocol: dict[str, Any], text: str) -> list[Problem]:
-    """Add what the steps leave out, where it stands."""
-    steps = list(protocol.get("steps", ()))
-    covered = sorted(e for step in steps for e in _extents(step))
-    gaps, at = [], 0
-    for start, end in [*covered, (len(text), len(text))]:
-        if start > at and text[at:start].strip():
-            gaps.append(trimmed(text, at, start))
-        at = max(at, end)
-    for start, end in gaps:
-        entry = span(text, start, end, "left-out", 0.0)
-        step = {"type": "UnparsedStep", "unparsed_text": text[start:end], "spans": [entry]}
-        before = [i for i, s in enumerate(steps) if min(_extents(s))[0] < start]
-        steps.insert(max(before) + 1 if before else 0, step)
-    protocol["steps"] = steps
-    return [
-        Problem(
-            ("protocols", 0, "steps", steps_index), "protocol-unparsed", "warning",
-            f"expected a step; the extractor left out {step['unparsed_text'][:60]!r}",
-            "kept word for word",
-        )
-        for steps_index, step in enumerate(steps)
-        if step.get("type") == "UnparsedStep" and step["spans"][0].get("rule_name") == "left-out"
-    ]  # fmt: skip
+def _left_out(protocol: dict[str, Any], text: str) -> list[Problem]:
+    found = []
+    for index in fill_gaps(protocol, text, "left-out", 0.5):
+        words = protocol["steps"][index]["unparsed_text"][:60]
+        found.append(
+            Problem(
+                ("protocols", 0, "steps", index), "protocol-unparsed", "warning",
+                f"expected a step; the extractor left out {words!r}", "kept word for word",
+            )
+        )  # fmt: skip
+    return found

@@ -36,7 +36,7 @@ _WORDS = (
     ("light_conditions", "light", re.compile(
         r"(?:in\sthe\sdark|in\sdarkness|protected\sfrom\s(?:the\s)?light|under\sred\slight|\bdark\b|dunkel|im\sDunkeln|light[-\s]protected)", re.I)),
     ("knife", "knife", re.compile(
-        r"(?:\w+\s)?(?:(?:ultra|cryo|immuno|histo|trim\w*|jumbo|ATS|wet|dry|cryo[-\s]immuno)[-\s]?)?(?:(?:ultra|trim|histo)\s)?(?:(?:\d{2}°\s)?diamond|glass|steel|sapphire|trimming|ATS|jumbo)\s(?:trim(?:ming)?\s)?kni(?:fe|ves)|razor\sblade|Diatome[^,;)]{0,20}", re.I)),
+        r"(?:(?!a\b|the\b|with\b|using\b|by\b)\w+\s)?(?:(?:ultra|cryo|immuno|histo|trim\w*|jumbo|ATS|wet|dry|cryo[-\s]immuno)[-\s]?)?(?:(?:ultra|trim|histo)\s)?(?:(?:\d{2}°\s)?diamond|glass|steel|sapphire|trimming|ATS|jumbo)\s(?:trim(?:ming)?\s)?kni(?:fe|ves)|razor\sblade|Diatome[^,;)]{0,20}", re.I)),
     ("support", "support", re.compile(
         r"(?<![\w-])(?:(?!(?:on|onto|in|to|up|of|the|were|was|a|an|and|with|attached|mounted|collected|placed|water|using|from|between|into|frozen|for|at)\b)[\w/-]+[-\s]){0,4}(?:grids?|wafers?(?:\spieces?)?|coverslips?|Kapton\stape|tape|slides?|stubs?|pins?|holders?)\b", re.I)),
     ("container", "container", re.compile(

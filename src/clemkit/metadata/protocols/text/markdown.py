@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from clemkit.errors import Problem
 from clemkit.metadata.protocols.reading import ProtocolReading
+from clemkit.metadata.protocols.text.gaps import fill_gaps
 from clemkit.metadata.protocols.text.reader import read_prose
 
 __all__ = ["read_markdown"]
@@ -44,12 +47,24 @@ def read_markdown(
         return reading
     data: Any = _moved(reading.data, text, [*origin, len(text)])
     data["protocols"][0]["source_text"] = text
+    added = fill_gaps(data["protocols"][0], text, "mark", 0.9)  # marks that stand alone
     for step in data["protocols"][0]["steps"]:
         if "unparsed_text" in step:
             step["unparsed_text"] = "\n".join(
                 s["verbatim"] for s in step["spans"] if "span_field" not in s
             )
-    return ProtocolReading(data=data, findings=reading.findings)
+    findings = tuple(_shifted(problem, added) for problem in reading.findings)
+    return ProtocolReading(data=data, findings=findings)
+
+
+def _shifted(problem: Problem, added: Sequence[int]) -> Problem:
+    """Return a finding about a step at its place among the steps that were added."""
+    if problem.location[:3] != ("protocols", 0, "steps"):
+        return problem
+    index = int(problem.location[3])
+    for other in added:
+        index += other <= index
+    return replace(problem, location=(*problem.location[:3], index, *problem.location[4:]))
 
 
 def _title(text: str) -> str:

@@ -412,7 +412,7 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
             "remove",
             "materials",
         )
-    if draft.rule == "hold" and draft.quantities and last.name not in _APART:
+    if draft.rule == "hold" and last.name not in _APART:
         return True
     if draft.rule == "unparsed" and draft.quantities and last.name in _SERIES:
         return any(q.kind in ("ratio", "concentration", "ramp") for q in draft.quantities)

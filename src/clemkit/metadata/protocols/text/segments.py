@@ -179,7 +179,7 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
         return True
     if not content:
         return False
-    alone_first = at == 0 and not marker and not following and len(content) < 110
+    alone_first = at == 0 and not marker and not following and rest and len(content) < 110
     if alone_first and not re.search(r"\b(?:were|was)\b|\d\s?(?:min|h|hr|hours?)\b", content):
         return content[-1] not in ".:" or len(content) < 60
     if not content or len(content) > 90 or content[-1] in ".;,!?" or _QUANTITY_LIKE.search(content):
