@@ -39,6 +39,14 @@ _GRADES = frozenset(
     | {"pure", "purified", "reagent", "solution", "stock", "the", "ultrapure", "warm"}
 )
 
+# a concentration before a name, a size before or after it
+_NUMBER = r"\d+(?:[.,]\d+)?(?:\s*[-–]\s*\d+(?:[.,]\d+)?)?"
+_AMOUNT = re.compile(
+    rf"^{_NUMBER}\s*(?:%|mM|µM|uM|M|mg/ml|µg/ml|N)\s*(?:\(?[wv]/[wv]\)?)?\s+"
+    rf"|^{_NUMBER}[\s-]*nm\s+|\s+\(?{_NUMBER}[\s-]*nm\)?$",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolutionPart:
@@ -144,7 +152,8 @@ def ground(name: str, *, context: str | None = None) -> Grounding:
     if form is None and (found := re.fullmatch(r"(.+?)\s*[(\[]([^()\[\]]+)[)\]]", text)):
         return _two_names(name, found[1], found[2], context)
     if form is None:
-        words = [w for w in re.split(r"\s+", text) if w.lower().strip(",") not in _GRADES]
+        bare = _AMOUNT.sub("", text)
+        words = [w for w in re.split(r"\s+", bare) if w.lower().strip(",") not in _GRADES]
         shorter = " ".join(words).strip(" ,")
         form = _form_of("material", shorter) if shorter and shorter != text else None
     if form is None:

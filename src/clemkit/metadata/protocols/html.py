@@ -39,6 +39,8 @@ td > div + div { margin-top: .15rem; }
 .box { display: inline-block; width: 1rem; height: 1rem; border: 1.5px solid var(--soft);
   border-radius: 2px; }
 .short { white-space: nowrap; }
+.materials { width: 22%; }
+.details { width: 28%; }
 .title { font-weight: 600; }
 .flag { display: inline-block; font-size: .75rem; font-weight: 600; border: 1px solid;
   border-radius: 3px; padding: 0 .35em; margin: .15rem .3rem 0 0; white-space: nowrap; }
@@ -56,7 +58,8 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: .82rem; }
 @media (max-width: 46rem) { body { padding: 1rem .6rem; } .scroll { overflow-x: auto; } }
 @media print {
   @page { margin: 14mm 12mm; }
-  body { font-size: 9.5pt; max-width: none; padding: 0; }
+  body { font-size: 9pt; max-width: none; padding: 0; }
+  th, td { padding: .3rem .4rem; }
   thead { display: table-header-group; }
   tr, ul.safety { break-inside: avoid; }
   h2 { break-after: avoid; }
@@ -158,8 +161,8 @@ def _steps(rows: list[StepRow]) -> Iterator[str]:
         "Step",
         "Materials",
         "Time",
-        "Temperature",
-        "Repeats",
+        "Temp.",
+        "Times",
         "Details and notes",
         "Done",
     )
@@ -179,10 +182,10 @@ def _steps(rows: list[StepRow]) -> Iterator[str]:
         )
         yield (
             f'<tr>{number}<td><div class="title">{_text(row.title)}</div>{flags}</td>'
-            f"<td>{_divided(row.materials)}</td>"
+            f'<td class="materials">{_divided(row.materials)}</td>'
             f'<td class="short">{_text(row.time)}</td><td>{_text(row.heat)}</td>'
             f'<td class="short">{_text(row.repeats)}</td>'
-            f"<td>{_divided(row.details)}{_divided(row.notes, 'note')}</td>"
+            f'<td class="details">{_divided(row.details)}{_divided(row.notes, "note")}</td>'
             '<td class="done"><span class="box"></span></td></tr>'
         )
     yield "</tbody></table></div></section>"

@@ -175,14 +175,15 @@ def programme(stages: Sequence[Stage], *, warming: bool) -> str:
                     if p
                 )
             ]
-        elif parts and start == last:
+        elif parts and start == last and start is not None:
             if time and not timed:
                 parts[-1] += f" {time}"
             elif time:
                 parts.append(f"kept there {time}")
         else:
             where = from_to(stage)
-            parts.append(" ".join(p for p in ("kept" if parts else "", where, time) if p))
+            kept = "kept" if parts and where else ""
+            parts.append(" ".join(p for p in (kept, where, time) if p))
         timed = timed or bool(time)
         last = end if end is not None else start
     return joined(_verbs_once(parts)) or joined(str(s.get("verbatim") or "") for s in stages)

@@ -157,6 +157,10 @@ def test_cas_numbers_have_their_check_digit():
         ("anhydrous acetone", "acetone"), ("EM grade glutaraldehyde", "glutaraldehyde"),
         ("glutaraldehyde (GA)", "glutaraldehyde"), ("MilliQ water", "water"),
         ("Aceton", "acetone"), ("Alexa 488", "Alexa Fluor 488"), ("PAG", "protein A-gold"),
+        ("2% OsO4", "osmium tetroxide"), ("0.1 M sodium cacodylate buffer", "cacodylate buffer"),
+        ("2.5 % (v/v) glutaraldehyde", "glutaraldehyde"),
+        ("10 nm protein A gold", "protein A-gold"),
+        ("protein A gold (10 nm)", "protein A-gold"),
         ("1-hexadecene", "1-hexadecene"), ("PHEM", "PHEM buffer"), ("PVP", "polyvinylpyrrolidone"),
     ],
 )  # fmt: skip
