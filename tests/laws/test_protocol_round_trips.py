@@ -14,6 +14,7 @@ from rdflib import RDF, Graph, Literal, URIRef
 from clemkit.metadata.load import read_document
 from clemkit.metadata.model_map import GENERATED, expand_curie
 from clemkit.metadata.models import build, canonical, to_plain
+from clemkit.metadata.protocols import linked
 from clemkit.metadata.protocols.linked import linked_graph, linked_text
 from clemkit.metadata.protocols.readers import read_protocol
 from clemkit.metadata.protocols.spw import read_spw, to_spw
@@ -145,13 +146,32 @@ def test_flags_terms_and_units(graph):
     assert (iri("quantity_unit:DEG_C"), iri("qudt:ucumCode"), Literal("Cel")) in graph
 
 
+def test_specimens_have_the_states_that_steps_bring(graph):
+    plan = iri_of("hela-mito-clem", "hpf-fs")
+    after = [URIRef(f"{plan}/specimen/{i}") for i in range(6)]
+    assert (after[1], RDF.type, iri("FBbi:00000013")) in graph
+    assert (after[2], RDF.type, iri("FBbi:00000621")) in graph
+    assert (after[5], RDF.type, iri("FBbi:00000016")) in graph
+    assert (step(1), RDF.type, iri("OBI:0001953")) in graph
+    assert not [t for t in graph.objects(step(1), RDF.type) if "FBbi" in t]
+
+
+def test_terms_of_the_layer_are_pinned():
+    pinned = json.loads((GENERATED / "terms.json").read_text(encoding="utf-8"))
+    used = {*linked._WIDER.values(), *linked._STATES.values(), *linked._FIXATIVES.values()}
+    assert used | set(linked._FIXATIVES) <= set(pinned)
+    assert all(pinned[t]["branch"] == "specimen_state" for t in used if t.startswith("FBbi"))
+
+
 def test_an_execution_had_a_plan():
     data = {
         "id": "e",
         "agents": [{"id": "ada", "type": "Person", "family_name": "Lovelace"}],
         "biological_samples": [{"id": "cells"}],
         "specimens": [{"id": "block", "type": "Block"}],
-        "reagents": [{"id": "os", "type": "Reagent", "name": "osmium tetroxide"}],
+        "reagents": [
+            {"id": "os", "type": "Reagent", "substance_term": {"term": "CHEBI:88215"}}
+        ],
         "protocols": [
             {
                 "id": "p",
@@ -173,6 +193,7 @@ def test_an_execution_had_a_plan():
     model = build(data)
     graph = linked_graph(model)
     assert from_graph(graph) == canonical(model)
+    assert (URIRef(f"{iri_of('e', 'p')}/specimen/2"), RDF.type, iri("FBbi:00000012")) in graph
     done = URIRef(iri_of("e", "done"))
     (link,) = graph.objects(done, iri("prov:qualifiedAssociation"))
     assert (link, iri("prov:hadPlan"), URIRef(iri_of("e", "p"))) in graph

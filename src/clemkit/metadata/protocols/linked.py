@@ -1,9 +1,10 @@
 """What other vocabularies say about a protocol: a second layer over the triples of the model.
 
 P-Plan (steps, variables, what goes in and comes out), PROV-O (executions, what they used, the plan
-they followed), types of OBI, FBbi, CHMO and ChEBI, UCUM codes of QUDT units, and the critical steps
-and pause points of SMART Protocols. The layer is for people who ask in those vocabularies: it uses
-no predicate that the model reads back at the same node, so a graph with it gives the same model.
+they followed), types of OBI and CHMO for steps, of FBbi for the specimen between them and of ChEBI
+for reagents, UCUM codes of QUDT units, critical steps and pause points of SMART Protocols. The
+layer is for people who ask in those vocabularies: it uses no predicate that the model reads back at
+the same node, so a graph with it gives the same model.
 """
 
 from __future__ import annotations
@@ -26,6 +27,33 @@ __all__ = ["linked_graph", "linked_text", "linked_triples"]
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _STRING = "http://www.w3.org/2001/XMLSchema#string"
 _CLASS_PREFIXES: Final = ("CHEBI:", "CHMO:", "FBbi:", "OBI:")  # terms that are classes
+# processes of other vocabularies that are wider than a step class; the close ones are the model's
+_WIDER: Final[Mapping[str, str]] = {
+    "EnBlocStaining": "OBI:0302887",
+    "HighPressureFreezing": "OBI:0001953",
+    "PlungeFreezing": "OBI:0001953",
+    "PostFixation": "OBI:0600021",
+    "PostStaining": "OBI:0302887",
+}
+# FBbi names states of specimens, not processes: they are types of what comes out of a step
+_STATES: Final[Mapping[str, str]] = {
+    "ChemicalFixation": "FBbi:00000002",
+    "CriticalPointDrying": "FBbi:00000581",
+    "FreezeSubstitution": "FBbi:00000621",
+    "HighPressureFreezing": "FBbi:00000013",
+    "OvenCuring": "FBbi:00000016",
+    "Perfusion": "FBbi:00000002",
+    "PlungeFreezing": "FBbi:00000013",
+    "PostFixation": "FBbi:00000002",
+    "Sectioning": "FBbi:00000026",
+    "UvPolymerization": "FBbi:00000016",
+}
+_FIXATIVES: Final[Mapping[str, str]] = {
+    "CHEBI:16842": "FBbi:00000010",
+    "CHEBI:31962": "FBbi:00000010",
+    "CHEBI:64276": "FBbi:00000011",
+    "CHEBI:88215": "FBbi:00000012",
+}
 _INPUTS = ("materials", "filler", "carrier_coating", "from_material", "to_material",
            "resin_recipe", "cryogens")  # fmt: skip
 
@@ -80,8 +108,12 @@ def linked_triples(data: Mapping[str, Any]) -> Iterator[Triple]:
         A description in long form, with its ``id``.
     """
     name = str(data["id"])
+    terms = {
+        m["id"]: str((m.get("substance_term") or {}).get("term", ""))
+        for m in data.get("reagents", ())
+    }
     for protocol in data.get("protocols", ()):
-        yield from _plan(name, protocol)
+        yield from _plan(name, protocol, terms)
     for material in data.get("reagents", ()):
         yield from _substance(name, material)
     plans = {p["id"]: p for p in data.get("protocols", ())}
@@ -90,13 +122,17 @@ def linked_triples(data: Mapping[str, Any]) -> Iterator[Triple]:
     yield from _units(data)
 
 
-def _plan(experiment: str, protocol: Mapping[str, Any]) -> Iterator[Triple]:
+def _plan(
+    experiment: str, protocol: Mapping[str, Any], terms: Mapping[str, str]
+) -> Iterator[Triple]:
     plan = Iri(iri_of(experiment, protocol["id"]))
     steps = protocol.get("steps", ())
     if steps:
         yield from _variable(_sample(plan, 0), plan, "specimen before the first step")
     for position, step in enumerate(steps, 1):
         node = Iri(f"{plan.value}/steps/{position}")
+        if step["type"] in _WIDER:
+            yield node, Iri(_RDF + "type"), _iri(_WIDER[step["type"]])
         for term in step.get("process_terms", ()):
             if str(term["term"]).startswith(_CLASS_PREFIXES):
                 yield node, Iri(_RDF + "type"), _iri(term["term"])
@@ -106,6 +142,8 @@ def _plan(experiment: str, protocol: Mapping[str, Any]) -> Iterator[Triple]:
             yield node, Iri(_RDF + "type"), _iri("SP:PausePoint")
         before = [f for f in step.get("follows", ()) if 0 < f <= len(steps) and f != position]
         yield from _variable(_sample(plan, position), plan, f"specimen after step {position}")
+        for state in _states(step, terms):
+            yield _sample(plan, position), Iri(_RDF + "type"), _iri(state)
         yield node, _iri("p-plan:hasOutputVar"), _sample(plan, position)
         yield _sample(plan, position), _iri("p-plan:isOutputVarOf"), node
         for earlier in before or [position - 1]:
@@ -114,6 +152,16 @@ def _plan(experiment: str, protocol: Mapping[str, Any]) -> Iterator[Triple]:
             yield used, Iri(_RDF + "type"), _iri("p-plan:Variable")
             yield used, _iri("p-plan:isVariableOfPlan"), plan
             yield node, _iri("p-plan:hasInputVar"), used
+
+
+def _states(step: Mapping[str, Any], terms: Mapping[str, str]) -> Iterator[str]:
+    """Yield the states that a step brings the specimen into."""
+    state = _STATES.get(step["type"])
+    if state == "FBbi:00000002":
+        named = {_FIXATIVES.get(terms.get(m, "")) for m in _materials(step)} - {None}
+        yield from sorted(str(s) for s in named)
+    if state:
+        yield state
 
 
 def _sample(plan: Iri, position: int) -> Iri:

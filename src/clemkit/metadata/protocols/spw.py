@@ -13,16 +13,21 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clemkit.errors import ArgumentError, FormatError, Problem
 from clemkit.metadata.model_map import model_map
 from clemkit.metadata.protocols.reading import ProtocolReading
-from clemkit.metadata.protocols.spw_differences import Difference, differences, restored
+from clemkit.metadata.protocols.spw_differences import differences, restored
 from clemkit.metadata.protocols.spw_fields import sayable
-from clemkit.metadata.protocols.spw_steps import PREFIX, Remark, read_step, write_step
+from clemkit.metadata.protocols.spw_findings import (
+    kept_problems,
+    remark_problem,
+    silent_problem,
+    stale_problem,
+)
+from clemkit.metadata.protocols.spw_steps import PREFIX, read_step, write_step
 
 __all__ = ["SpwWriting", "is_spw", "parse_json", "read_spw", "to_spw"]
 
@@ -125,7 +130,7 @@ def read_spw(document: Any, *, source: str = "") -> ProtocolReading:
     for position, index in enumerate(order, 1):
         step, changes = read_step(items[index], position)
         steps.append(step)
-        findings += _kept(changes, ("protocols", 0, "steps", position - 1))
+        findings += kept_problems(changes, ("protocols", 0, "steps", position - 1))
         findings += _reading_problems(step, position)
     if steps:
         protocol["steps"] = steps
@@ -144,7 +149,7 @@ def read_spw(document: Any, *, source: str = "") -> ProtocolReading:
     changes = differences(written, rest)
     if changes:
         _keep(protocol, "differences", changes)
-    findings += _kept(changes, ("protocols", 0))
+    findings += kept_problems(changes, ("protocols", 0))
     if ordering:
         findings.append(_order_problem(ordering))
     return ProtocolReading(data=data, findings=tuple(findings))
@@ -180,17 +185,17 @@ def to_spw(data: Mapping[str, Any], *, protocol: str | None = None) -> SpwWritin
         document, remarks = write_step(step, i + 1, names, recipes)
         steps.append(document)
         where = ("protocols", place, "steps", i)
-        findings += [_problem(r, where) for r in remarks if r.rule != "spw-not-said"]
+        findings += [remark_problem(r, where) for r in remarks if r.rule != "spw-not-said"]
         for remark in remarks:
             if remark.rule == "spw-not-said":
                 silent.setdefault(remark.words, []).append(i + 1)
-    findings += (_silent(words, found, place) for words, found in silent.items())
+    findings += (silent_problem(words, found, place) for words, found in silent.items())
     about = _about(data, chosen)
     had_steps = not any(c["at"] == ["data"] for c in own.get("differences", ()))
     if had_steps:
         about.pop("data")
     about, stale = restored(about, own.get("differences", []))
-    findings += [_stale(change, ("protocols", place)) for change in stale]
+    findings += [stale_problem(change, ("protocols", place)) for change in stale]
     if had_steps or steps:
         about["data"] = _in_order(steps, own.get("order"))
     findings += _form_problems(about, chosen, ("protocols", place))
@@ -361,61 +366,6 @@ def _reading_problems(step: Mapping[str, Any], position: int) -> Iterator[Proble
     if step["type"] == "UnparsedStep":
         message = f"expected an object; found {step['unparsed_text'][:60]}"
         yield Problem(where, "spw-method", "warning", message)
-
-
-def _kept(changes: Sequence[Difference], where: tuple[str | int, ...]) -> Iterator[Problem]:
-    """Yield a finding for each value that only a difference holds; spellings are none."""
-    for change in changes:
-        if change["at"] in ([], ["ordernumber"], ["method"]):
-            continue
-        yield from map(partial(_kept_problem, where), _unsaid(change))
-
-
-def _unsaid(change: Difference) -> Iterator[tuple[str, Any]]:
-    place = "/".join(map(str, change["at"]))
-    was, now = change.get("was"), change.get("is")
-    if "is" not in change or now in (None, "", [], {}):
-        return
-    if "was" not in change or (isinstance(was, dict) and not was):
-        yield place, now
-    elif isinstance(was, dict) and isinstance(now, dict):
-        spelt = {"starttemperature", "endtemperature"} if "starttemperature" in now else set()
-        for key in sorted(set(now) - set(was) - spelt):
-            yield f"{place}/{key}", now[key]
-    elif isinstance(now, list | dict) or (isinstance(was, str) and isinstance(now, str)):
-        yield place, now
-
-
-def _kept_problem(where: tuple[str | int, ...], found: tuple[str, Any]) -> Problem:
-    place, value = found
-    shown = json.dumps(value, ensure_ascii=False)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}…"
-    message = f"{place}: no field of the model, or no value with its unit: {shown}"
-    hint = "kept, and written back to SPW; say it in the step if it matters"
-    return Problem(where, "spw-kept", "warning", message, hint)
-
-
-def _problem(remark: Remark, where: tuple[str | int, ...]) -> Problem:
-    said = {
-        "spw-converted": "the form has no such unit; written",
-        "spw-in-notes": "the form has no field for it; written in the notes:",
-        "spw-out-of-date": "a value has changed since it was read;",
-    }[remark.rule]
-    place = (*where, *(remark.slot.split("/") if remark.slot else ()))
-    return Problem(place, remark.rule, "warning", f"{said} {remark.words}")
-
-
-def _silent(words: str, steps: Sequence[int], place: int) -> Problem:
-    listed = ", ".join(map(str, steps[:12])) + (", …" if len(steps) > 12 else "")
-    message = f"SPW has no place for {words} (steps {listed})"
-    hint = "they stay in the description"
-    return Problem(("protocols", place, "steps"), "spw-not-said", "warning", message, hint)
-
-
-def _stale(change: Difference, where: tuple[str | int, ...]) -> Problem:
-    shown = json.dumps(change.get("is"), ensure_ascii=False)
-    words = f"the document that was read had {shown}"
-    return _problem(Remark("spw-out-of-date", "/".join(map(str, change["at"])), words), where)
 
 
 def _form_problems(
