@@ -96,6 +96,7 @@ def without_times(path: Path) -> object:
 def begin(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "clemkit.cli.main", "run", str(folder / "experiment.yaml")]
     environment = os.environ | {"SOURCE_DATE_EPOCH": EPOCH}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the modules are compiled once
     return subprocess.Popen(
         [*command, "--workers", "1"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
         env=environment,

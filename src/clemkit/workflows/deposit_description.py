@@ -77,13 +77,18 @@ def _from_here(directory: str) -> str:
 
 def _references(data: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:
     """Yield what refers to a file, the field, and the folder that the file gets."""
-    for correlation in data.get("correlations") or ():
+    for correlation in _things(data.get("correlations")):
         name = correlation.get("id")
-        for transform in correlation.get("transforms") or ():
+        for transform in _things(correlation.get("transforms")):
             if transform.get("transform_file"):
                 yield transform, "transform_file", f"transforms/{name}"
         if correlation.get("landmark_file"):
             yield correlation, "landmark_file", f"landmarks/{name}"
-    for protocol in data.get("protocols") or ():
+    for protocol in _things(data.get("protocols")):
         if protocol.get("source_file"):
             yield protocol, "source_file", f"protocols/{protocol.get('id')}"
+
+
+def _things(value: object) -> list[dict[str, Any]]:
+    """Return the mappings in a list; the description may still be wrong."""
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
