@@ -71,27 +71,20 @@ def _add_protocol(data: dict[str, Any], name: str, path: Path) -> None:
     taken = {str(t.get("id")) for t in _things(data)}
     found = copy.deepcopy(dict(read["protocols"][0]))
     renamed = {str(found.get("id")): name}
-    for key, things in read.items():
-        for thing in things if isinstance(things, list) and key != "protocols" else ():
-            old = str(thing["id"])
-            renamed[old] = old if old not in taken else f"{name}-{old}"
-            data.setdefault(key, []).append(_renamed_id(thing, renamed[old]))
+    added = [(k, t) for k, v in read.items() if isinstance(v, list) for t in v if k != "protocols"]
+    for _, thing in added:
+        old = str(thing["id"])
+        renamed[old] = old if old not in taken else f"{name}-{old}"
+    for key, thing in added:
+        data.setdefault(key, []).append({**_renamed(thing, renamed), "id": renamed[thing["id"]]})
     declared = next(p for p in data["protocols"] if p["id"] == name)
-    merged = {**_renamed(found, renamed), **declared}
-    declared.update(merged)
-    for key in read:
-        if isinstance(data.get(key), list) and key != "protocols":
-            data[key] = [_renamed(thing, renamed) for thing in data[key]]
+    declared.update({**_renamed(found, renamed), **declared})
 
 
 def _things(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for value in data.values():
         if isinstance(value, list):
             yield from (item for item in value if isinstance(item, Mapping))
-
-
-def _renamed_id(thing: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {**copy.deepcopy(dict(thing)), "id": name}
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
