@@ -64,8 +64,11 @@ def inserted(text: str, added: Addition, path: Path | None = None) -> str:
         The file is written in a way that cannot be added to as text: JSON, or a list in brackets.
     """
     before = read_text(text, path).data
+    windows = "\r\n" in text
+    text = text.replace("\r\n", "\n")
     for slot, items in added.items():
         text = _with_items(text, slot, items, path)
+    text = text.replace("\n", "\r\n") if windows else text
     after = read_text(text, path).data
     expected = dict(before) | {k: [*(before.get(k) or ()), *v] for k, v in added.items()}
     if after != expected:  # whatever the cause, a file that says something else is not handed out

@@ -88,6 +88,14 @@ def test_ways_to_write_a_list(text):
     build(data)
 
 
+def test_line_ends_of_windows_stay():
+    text = DESCRIPTION.replace("\n", "\r\n")
+    made = inserted(text, additions(read_text(text).data, SOURCE))
+    assert made.count("\n") == made.count("\r\n")
+    assert read_text(made).data == read_text(made.replace("\r\n", "\n")).data
+    assert len(read_text(made).data["reagents"]) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
