@@ -198,6 +198,7 @@ class _Export:
         return with_kept(section, thing)
 
     def _associations(self, component: Mapping[str, Any]) -> Iterator[Item]:
+        further = [v for name, v in kept(component, "pagetab") if name == "association"]
         for group in associations(self.described, component):
             items: list[Item] = []
             for key, name in (
@@ -209,7 +210,8 @@ class _Export:
             ):
                 for target in group.get(key, ()):
                     items += attribute(name, self.titles[key].get(target, target))
-            yield {"type": "Associations", "attributes": items}
+            yield {"type": "Associations", "attributes": [*items, *further]}
+            further = []
 
 
 def _titles(things: Any) -> dict[str, str]:

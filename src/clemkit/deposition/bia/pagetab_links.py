@@ -15,6 +15,8 @@ _TARGETS = {
     "Image acquisition": ("imageacquisition", "component_acquisitions"),
     "Image analysis": ("imageanalysis", "component_analyses"),
 }
+# PageTab does not say which images; so these are kept
+CORRELATION = "Image correlation"
 Pair = tuple[Section, dict[str, Any]]
 
 
@@ -41,6 +43,7 @@ def _component(
 ) -> None:
     imaged: dict[str, list[str]] = {}
     whole: list[Any] = []
+    further: list[Any] = []
     for child in sections({"section": section.data}):
         if child.kind != "associations" or child.parent is None:
             continue
@@ -48,6 +51,7 @@ def _component(
         if found is None:
             continue
         whole.append(child.data)
+        further += [item for _, item in attributes(child.data, CORRELATION)]
         for name, (_, slot) in _TARGETS.items():
             for thing in found.get(name, ()):
                 _add(component, slot, thing["id"])
@@ -60,6 +64,8 @@ def _component(
                 _add(acquisition, "imaged_specimens", specimen["id"])
                 targets.append(specimen["id"])
     _forget(component, whole)
+    for item in further:
+        keep(component, "pagetab", "association", item)
     by_id = {t["id"]: t for t in out.get("acquisitions", ())}
     for name, specimens in imaged.items():
         image: dict[str, Any] = {
@@ -80,6 +86,8 @@ def _targets(
     found: dict[str, list[dict[str, Any]]] = {}
     for _, item in attributes(child.data):
         given = str(item.get("name", "")).lower()
+        if given == CORRELATION.lower():
+            continue
         name = next((n for n in _TARGETS if n.lower() == given), None)
         thing = named.get((_TARGETS[name][0], str(item.get("value")))) if name else None
         if name is None or thing is None:

@@ -29,6 +29,8 @@ def with_kept(section: Item, thing: Mapping[str, Any]) -> Item:
     for name, value in kept(thing, "pagetab"):
         if name == "accno":
             section["accno"] = value
+        elif name == "association":
+            continue  # for an association inside, not for the section
         elif name in ("section", "link", "file"):
             key = {"section": "subsections", "link": "links", "file": "files"}[name]
             section.setdefault(key, []).append(value)

@@ -13,7 +13,8 @@ from clemkit.deposition.bia.pagetab_check import check_pagetab, repaired_pagetab
 from clemkit.deposition.bia.pagetab_rules import PAGETAB_RULES
 
 _SPEC = importlib.util.spec_from_file_location("seeded", Path(__file__).with_name("seeded.py"))
-assert _SPEC and _SPEC.loader
+assert _SPEC is not None
+assert _SPEC.loader is not None
 seeded = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(seeded)
 attribute, section, submission = seeded.attribute, seeded.section, seeded.submission
