@@ -82,7 +82,10 @@ class _View:
             "version": protocol.get("protocol_version"),
             "identifier": self._identifiers(protocol),
             "author": [self._agent(name) for name in protocol.get("authors", ())],
-            "isBasedOn": [{"@id": self._id(p)} for p in protocol.get("parent_protocols", ())],
+            "isBasedOn": [
+                {"@id": self._id(p)} if self._thing("protocols", p) else p
+                for p in protocol.get("parent_protocols", ())
+            ],
             "citation": list(protocol.get("references", ())),
             "bioSample": protocol.get("target_material"),
             "keywords": list(dict.fromkeys(class_words(s["type"]) for s in steps)),
