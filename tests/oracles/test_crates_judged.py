@@ -83,8 +83,10 @@ def test_bia_crates_follow_ro_crate_1_1_and_a_spoiled_one_does_not(tmp_path: Pat
     data = read_document(EXAMPLES[0]).data
     files = [CrateFile(f"data/{i['id']}.tif", 3, i["id"]) for i in data["images"]]
     good = written(build_bia_crate(data, files=files), tmp_path / "good")
-    text = (good / "ro-crate-metadata.json").read_text(encoding="utf-8")
-    spoiled = text.replace('"datePublished"', '"invented"').encode()
+    document = json.loads((good / "ro-crate-metadata.json").read_text(encoding="utf-8"))
+    (root,) = [n for n in document["@graph"] if n["@id"] == "./"]
+    del root["datePublished"]
+    spoiled = json.dumps(document).encode()
     bad = written({"ro-crate-metadata.json": spoiled, "file_list.tsv": b""}, tmp_path / "bad")
     found = judge("ro-crate-1.1", good, bad)
     assert found[str(good)] == []
