@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clemkit.deposition.companions import companions
 from clemkit.errors import ClemkitError
 from clemkit.metadata.validate.files import ImageFacts
 from clemkit.provenance import Progress, no_progress
@@ -115,9 +116,12 @@ def file_facts(
     unreadable: dict[str, str] = {}
     depth = 0
     extents: tuple[int, ...] = ()
-    for number, header in enumerate(_headers(paths, dataset, workers)):
+    # voxels beside a header file are told by that
+    behind = {other for path in paths for other in companions(path)}
+    heads = [path for path in paths if path not in behind]
+    for number, header in enumerate(_headers(heads, dataset, workers)):
         if number % 500 == 0:
-            progress("headers", number / len(paths), header.name)
+            progress("headers", number / len(heads), header.name)
         if header.empty:
             empty.append(header.name)
             continue
@@ -146,7 +150,7 @@ def file_facts(
         sizes=sizes,
         voxel_size_zyx_nm=stated[0] if len(stated) == 1 else None,
         voxel_sizes=stated,
-        odd={what: tally.odd() for what, tally in tallies.items() if len(tally.counts) > 1},
+        odd={what: tally.odd() for what, tally in tallies.items() if len(tally.values()) > 1},
     )
 
 

@@ -246,7 +246,7 @@ def _package(step: RunStep, work: Work) -> dict[str, Any]:
         workers=work.workers,
         progress=work.progress,
     )
-    return {name: found[name] for name in ("files", "bytes", "warnings")}
+    return {name: found[name] for name in ("files", "bytes", "warnings", "changed")}
 
 
 def _superseded(target: Path) -> None:

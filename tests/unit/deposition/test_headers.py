@@ -147,6 +147,7 @@ def test_jitter_of_the_instrument_is_one_voxel_size(tmp_path):
         write_slice(tmp_path / f"a{number}.tif", size_xy_nm=(5.0 + 0.002 * number, 6.0))
     facts = file_facts({"file_pattern": "*.tif"}, tmp_path)
     assert len(facts.voxel_sizes) == 1
+    assert facts.odd == {}
     assert facts.voxel_size_zyx_nm is not None
 
 
@@ -158,6 +159,20 @@ def test_threads_change_nothing_and_leave_the_log_as_it_was(tmp_path):
     assert file_facts(file_set, tmp_path, workers=4) == alone
     assert alone.odd == {"size": ("s_0077.tif",)}
     assert not logging.getLogger("tifffile").disabled
+
+
+def test_voxels_beside_a_header_are_no_volume_of_their_own(tmp_path):
+    head = (
+        "ObjectType = Image\nNDims = 3\nDimSize = 13 11 7\nElementType = MET_UCHAR\n"
+        "ElementSpacing = 5 6 50\nElementDataFile = v.raw\n"
+    )
+    (tmp_path / "v.mhd").write_text(head)
+    (tmp_path / "v.raw").write_bytes(bytes(7 * 11 * 13))
+    facts = file_facts({"file_pattern": "v.*"}, tmp_path)
+    assert facts.names == ("v.mhd", "v.raw")
+    assert facts.unreadable == {}
+    assert facts.sizes == {"z": 7, "y": 11, "x": 13, "c": 1, "t": 1}
+    assert facts.odd == {}
 
 
 def test_hidden_files_are_not_part_of_a_set(stack):

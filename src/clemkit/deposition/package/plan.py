@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clemkit.deposition.headers import matching_paths
-from clemkit.deposition.package.companions import companions
+from clemkit.deposition.companions import companions
 from clemkit.errors import Problem
 
 __all__ = ["PackageFile", "PackagePlan", "image_directory", "plan_package"]
