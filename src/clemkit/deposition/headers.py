@@ -54,6 +54,8 @@ class _Tally:
 
     def values(self) -> tuple[Any, ...]:
         """Return the values that differ, the most common first."""
+        if self.same is operator.eq:
+            return tuple(value for value, _ in self.counts.most_common())
         kept: list[Any] = []
         for value, _ in self.counts.most_common():
             if not any(self.same(value, other) for other in kept):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from clemkit.deposition.headers import matching_paths
 from clemkit.deposition.companions import companions
+from clemkit.deposition.headers import matching_paths
 from clemkit.errors import Problem
 
 __all__ = ["PackageFile", "PackagePlan", "image_directory", "plan_package"]
