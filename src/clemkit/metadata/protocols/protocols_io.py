@@ -24,7 +24,7 @@ from clemkit.metadata.protocols.text import read_text
 __all__ = ["is_protocols_io", "read_protocols_io"]
 
 PREFIX = "protocols.io:"
-_CRITICAL = re.compile(r"\bCRITICAL\b|(?m:^\W*critical(?: step)?\s*[:!])|▲")
+_CRITICAL = re.compile(r"\bCRITICAL\b|(?im:^\W*critical(?: step)?\s*[:!])|▲")
 _PAUSE = re.compile(r"(?i:\b(?:pause|stopping) point\b|\bsafe stop(?:ping point)?\b)|■")
 _READ = {
     "title", "title_html", "description", "warning", "guidelines", "before_start", "authors", "doi",
@@ -44,6 +44,11 @@ class _Card:
     text: str
     start: int = 0
     steps: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def begin(self) -> int:
+        """Where the number before the words begins."""
+        return self.start - len(f"{self.number}. ")
 
     @property
     def main(self) -> dict[str, Any]:
@@ -170,15 +175,17 @@ def _cards(steps: Sequence[Mapping[str, Any]]) -> list[_Card]:
     for position, raw in enumerate(steps, 1):
         parts = list(parts_of(raw))
         text = "\n".join(w for p in parts if p.kind == "description" and (w := p.text))
-        cards.append(_Card(str(raw.get("number") or position), raw, parts, text))
+        number = str(raw.get("number") or "")
+        cards.append(_Card(number if number.isdecimal() else str(position), raw, parts, text))
     return cards
 
 
 def _whole_text(cards: Sequence[_Card]) -> str:
+    """Return the words of all cards as a numbered list, which the reader of prose knows best."""
     whole = ""
     for card in cards:
         if card.text:
-            whole += "\n\n" if whole else ""
+            whole += ("\n" if whole else "") + f"{card.number}. "
             card.start = len(whole)
             whole += card.text
     return whole
@@ -188,7 +195,7 @@ def _shared_out(steps: Sequence[Mapping[str, Any]], cards: Sequence[_Card]) -> N
     """Give each step that was read to the card in whose words it begins."""
     worded = [c for c in cards if c.text]
     for i, step in enumerate(steps if worded else ()):
-        owner = next((c for c in reversed(worded) if c.start <= _begin(step)), worded[0])
+        owner = next((c for c in reversed(worded) if c.begin <= _begin(step)), worded[0])
         owner.steps.append({**step, "_was": i})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,6 +30,9 @@ _QUANTITIES: Final = ("amount", "duration", "temperature", "concentration")
 _TEXT_KEYS: Final = ("description", "body", "text", "note", "message", "content", "html")
 
 
+_MARKUP = re.compile(r"<[A-Za-z!/][^>]*>?|&(?:#\w+|\w+);")
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One component: its kind in words, what it holds, and the component word for word."""
@@ -40,6 +44,8 @@ class Part:
     @property
     def text(self) -> str:
         """Words of a component that is nothing but text."""
+        if "plain" in self.source:
+            return str(self.source["plain"])
         for key in (*_TEXT_KEYS, "title", "name"):
             if words := plain_text(self.source.get(key)):
                 return words
@@ -50,7 +56,7 @@ def parts_of(step: Mapping[str, Any]) -> Iterator[Part]:
     """Yield the components of a step in their order; the rich text of newer files comes first."""
     rich = parsed_draft(step.get("step"))
     if rich is not None:
-        yield Part("description", {"text": draft_text(rich, _entity_words)}, step["step"])
+        yield Part("description", {"plain": draft_text(rich, _entity_words)}, step["step"])
         for kind, data in draft_entities(rich):
             known = _WORDS.get(kind.lower(), kind.lower())
             yield Part(known or "unknown", data, {"type": kind, "data": data})
@@ -67,7 +73,9 @@ def plain_text(value: Any) -> str:
     draft = parsed_draft(value)
     if draft is not None:
         return draft_text(draft, _entity_words)
-    return html_to_text(value) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return html_to_text(value) if _MARKUP.search(value) else value.strip()
 
 
 def quantity_of(part: Part) -> dict[str, Any] | None:

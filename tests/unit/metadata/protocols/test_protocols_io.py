@@ -163,6 +163,15 @@ def test_rich_text_carries_its_entities():
         assert "parameters" not in step
 
 
+def test_lines_of_words_without_markup_stay():
+    plain = "Fix the tissue in 2.5 % glutaraldehyde, x < 4.\nCritical: keep wet."
+    rich = {"blocks": [{"text": line} for line in plain.split("\n")], "entityMap": {}}
+    for step in ({"step": rich}, {"step": plain}, {"components": [words(plain)]}):
+        protocol = read({"steps": [step | {"guid": "a"}]}).data["protocols"][0]
+        assert protocol["source_text"] == f"1. {plain}"
+        assert protocol["steps"][0]["is_critical"]
+
+
 def test_every_span_lies_in_the_source_text():
     protocol = read(chain([FIX], [WASH, component(4, duration=60)])).data["protocols"][0]
     text = protocol["source_text"]
