@@ -137,10 +137,9 @@ def test_the_reader_reaches_the_bar(scores, metric, capsys):
 FINDINGS = {
     "hpf-fs-celegans": {"L6-osmium-after-tch"},  # true: the optional bridge has no second osmium
     "opentrons-1260-tem-embedding": {"L6-no-duration", "L6-no-concentration"},  # true
-    "bacteria-thin-section": {"L6-no-concentration", "L6-other-solvent"},  # first true, second not
-    # not true: what the reader makes of "from 50% on", of a heading, of parentheses
+    "bacteria-thin-section": {"L6-no-concentration"},  # true
+    # not true: what the reader makes of "from 50% on", of parentheses
     "clem-hm20": {"L6-infiltration-falls"},
-    "tissue-lrwhite-immuno": {"L6-cured-before-infiltration", "L6-no-duration"},
     "photooxidation-flatworm": {"L6-no-concentration"},
 }
 

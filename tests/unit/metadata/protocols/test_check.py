@@ -351,6 +351,11 @@ ODD_BUT_RIGHT = {
         step("ImmunoLabelling", "anti-GFP antibody", duration="1 h"),
     ],
     "silver on the label is no label": [FIX, step("ImmunoLabelling", "silver", duration="8 min")],
+    "a rinse in the same sentence": [
+        FIX,
+        step("PostFixation", "1 % | OsO4", "PB", duration="1 h"),
+        like(UA, description="after a rinse in water, 1% uranyl acetate"),
+    ],
     "a gel is cured first": [
         step("OvenCuring", "4 % | acrylamide", **RT, duration="3 h"),
         EPON,

@@ -94,6 +94,8 @@ def _last_phosphate(preparation: Preparation, step: Step) -> Step | None:
     """Return the step that left phosphate behind, if nothing washed it away."""
     if "phosphate" in step.substances:
         return step
+    if "rins" in step.words or "wash" in step.words:
+        return None  # read from a sentence that holds the rinse too
     for earlier in preparation.before(step):
         if earlier.kind == "Rinsing" and "water" in earlier.substances:
             return None
