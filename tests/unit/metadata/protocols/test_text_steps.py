@@ -226,6 +226,6 @@ def test_findings():
     reading = read_text("Stained with 2% xyzzyol for 5 min. Krumble the frobs.", name="x")
     rules = {p.rule for p in reading.findings}
     assert "protocol-unparsed" in rules
-    ambiguous = read_text("Washed in PB for 5 min.", name="x")
+    ambiguous = read_text("Dehydrated in PO for 10 min.", name="x")
     assert [p.rule for p in ambiguous.findings] == ["protocol-ambiguous-material"]
-    assert "PIPES" in ambiguous.findings[0].message
+    assert "propylene oxide" in ambiguous.findings[0].message

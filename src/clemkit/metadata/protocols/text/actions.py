@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Cue", "find_cues"]
+__all__ = ["Cue", "describes", "find_cues"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ _ACTIONS: Final = (
     ("dissect", r"dissect(?:ed|ing)?|entnehmen|entnommen|präparieren|excis(?:e|ed)|explant(?:ed)?|harvest(?:ed)?|minced?|punch(?=\sout|\s(?:discs|disks|holes|\d))|(?:punched|biops(?:y|ied))|took\sout|taken\sout|"
      r"enucleated?|diced?|(?:removed?|taken|extracted?|isolated?)(?=\s(?:from\sthe|and\s(?:placed|cut|fixed|immersed|post|trimmed|hemi)|"
      r"the\s(?:brain|tissue|liver|kidney|heart|retina|eye|spleen|lung|muscle|organ)))|"
-     r"(?<=brain was )(?:removed|extracted|isolated)|(?<=brains were )(?:removed|extracted|isolated)", r"dissection|biopsy|biopsies|necropsy"),
+     r"(?<=brain was )(?:removed|extracted|isolated)|(?<=brains were )(?:removed|extracted|isolated)", r"dissection|necropsy"),
     ("culture", r"cultur(?:ed?|ing)|grown?|seed(?:ed|ing)?|plated|maintain(?:ed)?|transfect(?:ed|ing)?|co-transfected|infected|electroporat\w+|"
      r"raised(?!\s(?:in\s(?:rabbit|mouse|goat|donkey)|against|to|slowly|at|from|by))|germinat(?:ed?|ing)|passaged?|trypsini[sz]ed|spread\son\s(?:NGM|agar)|kultiviert|ausgesät",
      r"cell\sculture|transfection"),
@@ -52,9 +52,9 @@ _ACTIONS: Final = (
     ("infiltrate", r"infiltrat(?:ed?|ing)|impregnat(?:ed?|ing)(?=\s(?:with|in)\s(?:\w+\s){0,3}(?:resin|epon|spurr|durcupan|lr|hm20|epoxy))|permeated?|"
      r"infiltrier(?:t|en)|(?:exchanged?|replaced?|substituted?)(?=\s(?:with|for|by|to)\s(?:\w+\s){0,3}(?:resin|epon|durcupan|spurr|hm20))",
      r"infiltrations?|resin\sexchange"),
-    ("embed", r"(?:flat-?|re-?|thin-?|minimal(?:ly)?\s)?embed(?:ded|ding)?|eingebettet|einbetten|ausbetten|ausgebettet|capsulated|encapsulated?|enclosed", r"embedding|einbettung"),
+    ("embed", r"(?:flat-?|re-?|thin-?|minimal(?:ly)?\s)?embed(?:ded|ding)?|enrobed|eingebettet|einbetten|ausbetten|ausgebettet|capsulated|encapsulated?|enclosed", r"embedding|einbettung"),
     ("polymerise", r"polymeri[sz](?:ed?|ing)|polymerisier(?:t|en)|(?:re-?)?cur(?:ed?|ing)|harden(?:ed)?|baked?|bak(?:ed|ing)|gehärtet|aushärten|UV[-\s](?:cured?|polymeri[sz]ed?|irradiated)",
-     r"polymeri[sz]ation|curing|hardening|aushärtung"),
+     r"UV(?:[-\s]light)?(?=,|:|\s[-−–]?\d|\sfor\b|\sat\b)|polymeri[sz]ation|curing|hardening|aushärtung"),
     ("stain", r"(?:counter-?|post-?|co-?|en[-\s]bloc\s|block\s|pre-?)?stain(?:ed|ing)?|(?:post-?|counter-?)?contrast(?:ed|ing)|contrast(?=\s(?:with|in|sections|grids|by|for|\d)|/)|gefärbt|färben|kontrastier(?:t|en)|"
      r"impregnat(?:ed?|ing)|mordanted",
      r"(?:en[-\s]bloc[-\s]|en[-\s]bloc\s|post-?|counter-?|block\s|negative\s)?staining|(?:post-?|counter-?)contrasting|kontrastierung|färbung"),
@@ -68,25 +68,25 @@ _ACTIONS: Final = (
      r"(?:cryo)?vitrif(?:ied|y|ying)|high[-\s]pressure[-\s]froze\w*|HPF|cryo-?fixed|plung(?:ed?|ing)(?=\s(?:in|into|the|by|grids|freez))|plunge-?frozen|slam-?frozen|eingefroren|"
      r"cryo-?immobili[sz]ed", r"(?:high[-\s]pressure[-\s]|plunge[-\s]?|cryo-?|rapid\s)?freezing|vitrification|cryo-?fixation|cryo-?immobili[sz]ation"),
     ("substitute", r"freeze[-\s]?substitut(?:ed?|ing)|substitut(?:ed|ing)(?!\s(?:with|for|by)\s\w+\sresin)|(?:quick\s)?QFS|gefriersubstituiert",
-     r"(?:quick\s|rapid\s)?freeze[-\s]?substitution|substitution|AFS\s(?:protocol|program(?:me)?)|gefriersubstitution"),
+     r"(?:quick\s|rapid\s)?freeze[-\s]?substitution|substitution|AFS\s(?:protocol|program(?:me)?)|gefriersubstitution|FS(?=\s(?:in|was|with|medium)|:)"),
     ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
      r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
     ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)", r"critical[-\s]point\sdrying|CPD"),
     ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|smoothed|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
-     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*schnitte|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
+     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*schnitte|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:semi-?|ultra-?)?thins?(?=:?\s~?\d+(?:[.,]\d+)?\s?(?:[-–]\s?\d+\s?)?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
     ("collect", r"collect(?:ed|ing)?|lift(?:ed)?(?:\s\w+)?\s(?:out|off|up)(?=\s(?:on|onto|with|from|the|in)\b)|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
     ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampf(?:t|en)|besputter(?:t|n)|"
      r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:carbon|gold|platinum|metal|Au|Pt|Ir)\scoat|(?:GIS|platinum|carbon)\sdeposition"),
     ("mill", r"(?:FIB-?\s?|cryo-?FIB-?\s?|rough-?\s?|fine-?\s?|ion-?)?mill(?:ed|ing)|polish(?:ed|ing)?|thinned|lamella(?:e)?\s(?:was|were)\s(?:prepared|generated|produced|cut|made)|ablat(?:ed|ing)|lift(?:ed)?[-\s]?out",
-     r"(?:cryo-?\s?)?(?:FIB[-\s])?milling|(?:FIB\s)?lift-?out"),
+     r"(?:cryo-?\s?)?(?:FIB[-\s])?milling|thinning|(?:FIB\s)?lift-?out"),
     ("fiducial", r"(?:fiducial\w*|beads?|gold\sparticles|microspheres|fluospheres|tetraspeck\w*|nanodiamonds)\s(?:\w+\s){0,3}(?:were|was|are|is)\s(?:then\s)?(?:added|applied|placed|deposited|spotted|adsorbed|put)|"
      r"brand(?:ed|ing)|NIRB|laser[-\s]mark\w*|near-?infrared\sbrand\w+", r"fiducials?|branding|finder\spattern"),
     ("store", r"stor(?:ed?|ing)|aufbewahrt|gelagert|kept\suntil|keep\suntil", r"storage|lagerung"),
-    ("thaw", r"einfrieren/auftauen|auftauen|aufgetaut|(?:freeze[-\s])?thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|\W|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
+    ("thaw", r"einfrieren/auftauen|auftauen|aufgetaut|(?:freeze[-\s])?thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|[.,;]|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
     ("handle", r"glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|(?:ultra)?centrifug(?:ed?|ing)|sp(?:un|in)(?=\s(?:down|at|for|in)|\W|\Z)|pellet(?:ed)?(?=\s(?:by|at|for|in|cells)|\W|\Z)|"
-     r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|hydroly[sz]ed|sonicat(?:ed?)|"
+     r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|(?:UV-?\s?)?sterili[sz]ed|hydroly[sz]ed|sonicat(?:ed?)|"
      r"ozone[-\s]cleaned|silani[sz]ed|cleaved|filtered(?=\sonto)|homogeni[sz]ed|deparaffini[sz]ed|rehydrat(?:ed?|ing)", r"glow[-\s]discharg(?:e|ing)|centrifugation|decalcification"),
     ("remove", r"remov(?:ed?|ing)|aspirat(?:ed?|ing)|discard(?:ed)?|decant(?:ed)?|drain(?:ed)?|suck(?:ed)?\soff|wick(?:ed)?", r"removal"),
     ("hold", r"kept|keep|left|leave|held|hold|remain(?:ed)?|continu(?:ed?|ing)|allow(?:ed)?|let|stand|stay(?:ed)?|belassen|stehen", r"(?!)"),
@@ -101,11 +101,21 @@ _ACTIONS: Final = (
     ("prepare", r"prepared(?=\s(?:by|from|fresh|freshly|in|as|according|with|the\sday|immediately|using|a\s))|dissolv(?:ed?|ing)|dilut(?:ed|e)(?=\s(?:in|to|with|from))|purchased|made\sup|made\sby|obtained\sfrom|filter(?:ed)?(?=\s(?:through|before|with|solution|\())|adjust(?:ed)?|titrated?", r"preparation\sof"),
 )  # fmt: skip
 _SAMPLE = (
-    r"(?:cells?|tissues?|samples?|specimens?|brains?|sections?|slices?|blocks?|animals?|mice|pieces|grids?|embryos?|larvae|leaves|"
+    r"(?:cells?|tissues?|samples?|specimens?|brains?|sections?|slices?|blocks?|cultures?|neurons?|bacteria|yeasts?|plants?|organoids|spheroids|suspensions?|films?|preparations?|animals?|mice|pieces|grids?|embryos?|larvae|leaves|"
     r"worms?|coverslips?|monolayers?|material|pellets?|organoids?|biopsies|fragments?|carriers?|discs?|disks?|capsules|roots?|"
     r"ribbons?|wafers?|resin|medium|buffer|cocktail|mix(?:ture)?|fixative|hydrated|stubs?|moulds?|molds?|lamella\w*|planchettes?|ethane|acetone|ethanol|water|solution|eggs?)"
 )
 _ADJECTIVE_BEFORE = re.compile(rf"[-\s](?:\w+[-\s]){{0,2}}?{_SAMPLE}\b", re.I)
+# a glow-discharged, carbon-coated grid
+_DETERMINED = re.compile(
+    r"\b(?:an?|the|each|all|some|on|onto|of|with|in|to|from|into|these|those|fresh|freshly)\s"
+    r"(?:(?:\w+-)?\w+ed,\s|\w+\s)?\Z",
+    re.I,
+)
+_ADJECTIVES_BEFORE = re.compile(
+    rf"[-,\s]+(?:(?!(?:in|with|on|for|at|by|to|of|from|using|and|or|was|were)\b)[\w-]+[-,\s]+){{0,3}}?{_SAMPLE}\b",
+    re.I,
+)
 _PASSIVE_BEFORE = re.compile(
     r"\b(?:were|was|are|is|been|be|being|then|and|or|subsequently|finally|again|further|next|briefly|afterwards|immediately|thoroughly|also|"
     r"quickly|gently|either|first|before|after|by|not|extensively|carefully|directly|thereafter|additionally|twice|\d\s?[x×]|wurden|wurde|"
@@ -148,7 +158,7 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
 
 # imperatives that are nouns elsewhere
 _BASE = frozenset(
-    "mix cover drop load apply put place move change exchange replace add hold leave keep stand let allow transfer remove "
+    "mix cover drop load apply place move change exchange replace add hold leave keep stand let allow transfer remove "
     "aspirate discard drain stain wash rinse fix mount clip glue attach trim section slice collect pick coat mill polish store "
     "thaw dry blot incubate treat heat cool rotate agitate shake invert react develop clean bleach etch spin pellet suspend "
     "resuspend quench block label freeze embed cure harden bake harvest plate grow seed culture dissolve dilute adjust filter "
@@ -170,11 +180,19 @@ def _is_noun(piece: str, found: re.Match[str], action: str) -> bool:
     return found[0].lower() in _BASE and not _IMPERATIVE_BEFORE.search(before)
 
 
+def describes(text: str, cue: Cue) -> bool:
+    """Whether a participle stands before what it describes: *Cultured neurons on grids*."""
+    found = text[cue.start : cue.end].lower().endswith("ed")
+    return found and bool(_ADJECTIVE_BEFORE.match(text, cue.end))
+
+
 def _is_adjective(piece: str, found: re.Match[str]) -> bool:
     """Whether a participle only describes: *fixed cells*, *high-pressure frozen samples*."""
     word = found[0].lower()
     if not word.endswith(("ed", "en", "cut", "hpf", "ing", "it")):
         return False
+    if _DETERMINED.search(piece[: found.start()]) and _ADJECTIVES_BEFORE.match(piece, found.end()):
+        return True
     if not _ADJECTIVE_BEFORE.match(piece, found.end()):
         return False
     return not _PASSIVE_BEFORE.search(piece[: found.start()]) or _is_subject(piece, found)

@@ -94,6 +94,7 @@ _ANTIBODY_WORDS = re.compile(
     r"silver[-\s]enhanc|gold[-\s]enhanc",
     re.I,
 )
+_CARRIER = re.compile(r"planchettes?|\bcarriers?\b|type\s[AB]\b|hexadecene", re.I)
 _ION = re.compile(
     r"lamella|\bFIB\b|focused\sion|ion\sbeam|\bGa\+?\b|gallium|\bnA\b|\bpA\b|plasma|Aquilos", re.I
 )
@@ -118,6 +119,7 @@ def classify(
     hottest: float | None,
     has_time: bool,
     repeated: bool = False,
+    diluted: bool = False,
 ) -> str | None:
     """Return the step class of a clause; None when it is no treatment.
 
@@ -137,6 +139,8 @@ def classify(
         Whether there is a time or a number of repeats.
     repeated : bool
         Whether there is a number of repeats.
+    diluted : bool
+        Whether there is a dilution such as 1:200.
     """
     direct = _DIRECT.get(action)
     if direct is not None:
@@ -149,14 +153,12 @@ def classify(
         return _SPECIAL[action](groups, words, history, hottest)
     held = set(groups)
     if action == "" and not held and unknown_name(words):
+        if re.search(r"fluor|rhodamin|\bcy\d|\bdye\b", words, re.I):
+            return "FluorescentLabelling"
         return "Rinsing" if repeated else "Incubation" if has_time else None
-    if (
-        repeated
-        and held & {"buffer", "water"}
-        and held <= {"buffer", "water", "protein", "detergent", "additive"}
-    ):
+    if repeated and held and held <= {"buffer", "water", "protein", "detergent", "additive"}:
         return "Rinsing"
-    return _by_material(action, groups, words, history, hottest, has_time)
+    return _by_material(action, groups, words, history, hottest, has_time, diluted)
 
 
 _DIRECT = {
@@ -272,6 +274,8 @@ def _embed(groups: Collection[str], words: str, history: History, hottest: float
 def _polymerise(
     groups: Collection[str], words: str, history: History, hottest: float | None
 ) -> str:
+    if not (history.resin or "resin" in groups) and hottest is not None and hottest < 45:
+        return "OtherStep"  # a gel
     cold = hottest is not None and hottest <= 4
     return "UvPolymerization" if _UV.search(words) or cold and history.substituted else "OvenCuring"
 
@@ -381,7 +385,7 @@ def _coat(groups: Collection[str], words: str, history: History, hottest: float 
         return (
             "HighPressureFreezing"
             if re.search(r"lid|carrier|hat\b|planchet|hexadec", words)
-            else "CellCulture"
+            else "Incubation"
         )
     return "Coating"
 
@@ -428,7 +432,7 @@ _SPECIAL = {
 
 def _by_material(
     action: str, groups: Collection[str], words: str, history: History, hottest: float | None,
-    has_time: bool,
+    has_time: bool, diluted: bool = False,
 ) -> str | None:  # fmt: skip
     held = set(groups)
     sections = history.sectioned
@@ -468,6 +472,19 @@ def _by_material(
         and not held & {"resin", "osmium"}
     ):
         return "FiducialApplication"
+    if re.search(r"hydrogel|acrylamide", words, re.I):
+        return "OtherStep"
+    if action == "apply" and _CARRIER.search(words) and not history.frozen and not history.resin:
+        return "HighPressureFreezing"
+    if action == "apply" and "grid" in words and re.search(r"\bgold\b", words) and not sections:
+        return "FiducialApplication"
+    if (
+        diluted
+        and action in ("", "incubate", "label")
+        and held <= {"buffer", "protein", "detergent", "unknown"}
+    ):
+        if sections or {"ImmunoLabelling", "Incubation"} & set(history.classes):
+            return "ImmunoLabelling"
     if _ANTIBODY_WORDS.search(words) and not held & {"osmium", "resin", "uranyl"}:
         return "ImmunoLabelling"
     lit = re.search(r"illuminat|irradiat|photo-?\s?(?:oxid|conver)|exposed\sto\slight", words, re.I)
@@ -485,6 +502,11 @@ def _by_material(
         return "FiducialApplication"
     if "quencher" in held and not held & {"aldehyde", "osmium", "uranyl", "resin"}:
         return "Quenching"
+    negative = re.search(r"negativ", words, re.I) or (
+        re.search(r"\bgrids?\b", words) and not (history.cured or sections or "section" in words)
+    )
+    if action == "stain" and negative and held & {"uranyl", "lead", "section-dye"}:
+        return "Staining"
     if held & {"uranyl", "lead"} and "aldehyde" not in held:
         if (
             history.frozen

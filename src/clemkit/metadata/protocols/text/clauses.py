@@ -65,7 +65,7 @@ _SEPARATOR = re.compile(
     re.I,
 )
 _CONTEXT_HEAD = re.compile(
-    r"\A\W*(?:after|following|upon|once|when|while|prior\sto|before|to\s(?:stop|remove|improve|enhance|reduce|avoid|prevent|preserve|allow|ensure)|for\s|"
+    r"\A\W*(?:after|following|upon|on\sthe\s(?:day|morning)|once|when|while|prior\sto|before|to\s(?:stop|remove|improve|enhance|reduce|avoid|prevent|preserve|allow|ensure)|for\s|"
     r"nach|during|because|since|as\s|in\sorder|unless|if\s)\b",
     re.I,
 )
@@ -96,12 +96,23 @@ _ON_GRIDS = re.compile(
     r"(?:\bsections?|thin|\bcut|schnitte)\b[^,;.]{0,30}?\d\s?(?:nm|[µμ]m)[)]?\s((?:on|auf)\s(?:[\w/-]+\s){0,4}(?:grids?|\w*netze|wafers?|coverslips?|tape|slides?)\b(?:\s\([^)]*\))?)(\s(?=(?:were|was)\s))?",
     re.I,
 )
+# a new subject: … they were
+_THEY = re.compile(
+    r"(?<=[\w)])(?<!\bas)(?<!\bwhere)(?<!\bwhen)(?<!\buntil)(?<!\bwhile)(?<!\bwhich)(?<!\bonce)(?<!\bthat)(?<!\bbefore)(?<!\bafter)(?<!\band)(?<!\bthen)(?<!\bembedding)(?<!\bday)"
+    r"\s(?=they\s(?:were|was)\b)"
+)
+_THIN_WERE = re.compile(
+    r"(thin\s(?:sections\s)?\(\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m)\))\s(?=were\s(?:then\s)?(?:mounted|collected|picked|placed|transferred|put|retrieved)\b)",
+    re.I,
+)
 _IF = re.compile(r"\bif\b[^,:;.]{3,60}:\s", re.I)
 _ONLY_GRIDS = re.compile(
-    r"\W*(?:on(?:to)?\s|auf\s)?(?:[\w/-]+[\s-]){0,3}(?:grids?|\w*netze|wafers?|coverslips?)\b[^,;]*",
+    r"\W*(?:on(?:to)?\s|auf\s)?(?:[\w/-]+[\s-]){0,3}(?:grids?|\w*netze|wafers?|coverslips?)\b(?:\s\([^)]*\))?\W*",
     re.I,
 )
 _GRIDS = re.compile(r"\b(?:grids?|wafers?|coverslips?|slides?|tape|\w*netze)\b", re.I)
+_ONLY_LIQUID = re.compile(r"[^\w]*(?:[\w²₂-]+\s?){1,3}[.,;]?\s*")
+_AND_WITH = re.compile(r"\W*and\s(?:then\s|finally\s|afterwards\s)?(?:with|in|by)\s", re.I)
 _LIQUID = re.compile(
     r"\W*and\s(?:then\s)?(?:(?:with|in|finally|distilled|double|deionized|deionised|ultrapure)\s)*"
     r"[^,;:()]{1,40}[.,;]?\s*",
@@ -123,7 +134,9 @@ _NO = re.compile(
     r"\b(?:without|no|omit\w*|instead\sof|not|skip)\s(?:(?:any|the|further|prior|additional|intermediate|intervening|extra)\s)?\Z",
     re.I,
 )
-_PURPOSE = re.compile(r"(?:\A|[.;,]\s)\W*for\s(?:[\w-]+\s){0,3}\Z", re.I)
+_PURPOSE = re.compile(
+    r"(?:day|time|purpose|start|end|point)\sof\s\Z|(?:\A|[.;,]\s)\W*for\s(?:[\w-]+\s){0,3}\Z", re.I
+)
 # After three washes in buffer the samples were …
 _AFTER = re.compile(
     r"(?:(?<=\A)|(?<=[.;]\s)|(?<=,\s))(?=(?:After|Following|after|following)\b)((?:(?![,;]|[.]\s).){8,120}?)\s(?=(?:(?:the|all|these)\s)?"
@@ -154,8 +167,8 @@ def split_segment(
         starts, inherited = _begins(text, chunk, groups[-1] if groups else [], last_action)
         if groups and not starts:
             groups[-1].append(chunk)
-        elif groups and not (
-            inherits[-1] or any(c.cues for c in groups[-1]) or _stands_alone(text, groups[-1])
+        elif len(groups) == 1 and not (
+            any(c.cues for c in groups[0]) or _stands_alone(text, groups[0])
         ):
             groups[-1].append(chunk)  # what stands before the first treatment belongs to it
             inherits[-1] = inherited
@@ -190,7 +203,8 @@ def _clause(
         for chunk in group:
             if chunk is main:
                 break
-            if _CONTEXT_HEAD.match(text[chunk.start : chunk.end]):
+            timed = chunk.materials and any(q.kind == "duration" for q in chunk.quantities)
+            if _CONTEXT_HEAD.match(text[chunk.start : chunk.end]) and not timed:
                 context.append((chunk.start, chunk.end))
         context += [
             (c.start, c.end) for c in group
@@ -260,6 +274,8 @@ def _chunks(
         cuts.append((match.start(1), "\0"))
         if match[2]:
             cuts.append((match.end(1), "\0"))
+    cuts += [(m.start(), "\0") for m in _THEY.finditer(text, segment.body, segment.end)]
+    cuts += [(m.end(1), "\0") for m in _THIN_WERE.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(), "\0") for m in _IF.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(1), "\0") for m in _AFTER.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(), "\0") for m in _THIN.finditer(text, segment.body, segment.end)]
@@ -288,15 +304,19 @@ def _parentheses(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _is_treatment(group: Sequence[_Chunk]) -> bool:
+def _is_treatment(
+    group: Sequence[_Chunk], kinds: Sequence[str] = ("duration", "count", "concentration")
+) -> bool:
     materials = any(c.materials for c in group)
-    return materials and any(
-        q.kind in ("duration", "count", "concentration") for c in group for q in c.quantities
-    )
+    return materials and any(q.kind in kinds for c in group for q in c.quantities)
 
 
 def _stands_alone(text: str, group: Sequence[_Chunk]) -> bool:
     """Whether a group without a verb is a treatment, and no beginning of the next one."""
+    if _is_treatment(group, ("duration", "count")) or _ONLY_GRIDS.fullmatch(
+        text[group[0].start : group[-1].end]
+    ):
+        return True
     if group[0].link == "\0" or unknown_name(text[group[0].start : group[0].end]):
         return True
     if _CONTEXT_HEAD.match(text[group[0].start : group[0].end]):
@@ -331,6 +351,7 @@ def _begins(
     verbs = [c for c in chunk.cues if c.is_verb]
     timed = any(q.kind in ("duration", "count") for q in chunk.quantities)
     details = bool(chunk.materials or chunk.quantities)
+    verbs = [c for c in verbs if not (c.action == "label" and not details)]
     for cue in verbs:
         if cue.action not in _WEAK or cue.action in ("image", "prepare"):
             return True, False
@@ -360,11 +381,31 @@ def _begins(
         named and new or chunk.quantities and (chunk.materials or unknown_name(words))
     ):
         return True, False
+    held = {m.group for c in group for m in c.materials}
+    liquids = {"water", "buffer"}
+    if foreign and timed and held and held <= liquids:
+        return True, False
+    if (
+        complete
+        and new
+        and {m.group for m in chunk.materials} <= liquids
+        and _ONLY_LIQUID.fullmatch(words)
+    ):
+        return True, False
+    if (
+        last_action == "stain"
+        and foreign
+        and (
+            _AND_WITH.match(words)
+            or (foreign == {"lead"} and "uranyl" in held and _LIQUID.fullmatch(words))
+        )
+    ):
+        return True, True
     if last_action == "section" and _ONLY_GRIDS.fullmatch(words):
         return True, False
     if last_action in ("wash", "dehydrate") and new and _LIQUID.fullmatch(words):
-        liquids = {"water", "buffer"} if last_action == "wash" else {"transition"}
-        if {m.group for m in chunk.materials} <= liquids:
+        wanted = liquids if last_action == "wash" else {"transition"}
+        if {m.group for m in chunk.materials} <= wanted:
             return True, True
     if chunk.materials and named and last_action:
         if _THEN_MATERIAL.search(chunk.link) and (timed or new):

@@ -101,6 +101,8 @@ def step_fields(
         and max(sum(q.kind == kind for q in rest) for kind in ("duration", "temperature")) > 1
     ):
         rest = temperature_stages(step, rest)
+    if name == "CryoFibMilling":  # the last thickness is the one that is wanted
+        rest.sort(key=lambda q: -q.start if q.kind == "length" else -(10**9))
     for quantity in rest:
         _place(step, quantity, uses)
     if step.parameters:

@@ -92,7 +92,7 @@ _GENERIC = frozenset(
 )
 _SUPPORT_BEHIND = re.compile(
     r"[-–/\s]*(?:(?:formvar|carbon|pioloform|slot|Cu|copper|nickel|and|film|collodion|poly-?l-?lysine|Quantifoil|R\s?\d|mesh|\d+|finder|index|hexagonal|EM|TEM|support|micro)[-–/.\d\s]+){0,5}"
-    r"(?:-?\s?coated|coat\b|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|caps(?:ules?)?\b|moulds?\b|molds?\b|wafer|pellets?\sof)",
+    r"(?:-?\s?coated|film|support|tape|grids?\b|rods?\b|fib(?:er|re)s?|tips?\b|knife|wire|slot|bars?|slit|foil|caps(?:ules?)?\b|moulds?\b|molds?\b|wafer|pellets?\sof)",
     re.I,
 )
 _MADE_FROM = re.compile(
@@ -115,6 +115,7 @@ _ANIMAL_ANTIBODY = re.compile(
     r"(?<![\w-])(?:rabbit|mouse|rat|goat|donkey|sheep|chicken|guinea[-\s]pig)\s"
     r"(?:polyclonal\s|monoclonal\s)?anti-[\w-]*\w"
 )
+_OWN_NAME = re.compile(r"(?<![\w-])([A-Z][A-Z0-9]{1,6})\s=\s(?=\d|[a-z])")
 _BARE = frozenset(("buffer", "puffer", "medium", "the same buffer", "same buffer"))
 _MEDIUM = re.compile(
     r"(?<![\w-])(?:fresh\s|warm\s|culture\s|growth\s|full\s)*(medium)(?![\w-])(?!\s(?:was|were|size|to\shigh))(?<!to the medium)(?<!from the medium)"
@@ -137,6 +138,7 @@ def find_named_materials(text: str) -> list[NamedMaterial]:
             found.append(
                 NamedMaterial(match.start(), match.end(), match[0], name, "immuno", is_known=False)
             )
+    found += _defined(text, found)
     found.sort(key=lambda m: m.start)
     found = _without_conjugates(found, text)
     taken = [m for m in mentions if m.canonical.lower() not in _GENERIC]
@@ -157,6 +159,31 @@ def find_named_materials(text: str) -> list[NamedMaterial]:
                     NamedMaterial(start, end, match[1], last.canonical, group, rule="carry-over")
                 )
     return sorted(found, key=lambda m: m.start)
+
+
+def _defined(text: str, found: Sequence[NamedMaterial]) -> list[NamedMaterial]:
+    """Return where the text uses a short name that it defines itself: BB = 3% BSA in PBS."""
+    more: list[NamedMaterial] = []
+    for match in _OWN_NAME.finditer(text):
+        name = match[1]
+        if any(m.verbatim == name for m in found):
+            continue
+        parts = {m.group for m in found if match.end() <= m.start < match.end() + 60}
+        group = next(
+            (
+                g
+                for g in ("resin", "protein", "aldehyde", "osmium", "uranyl", "buffer")
+                if g in parts
+            ),
+            "buffer",
+        )
+        group = (
+            "uranyl" if "dehydrant" in parts and parts & {"uranyl", "osmium", "aldehyde"} else group
+        )
+        for use in re.finditer(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text[match.end() :]):
+            start = match.end() + use.start()
+            more.append(NamedMaterial(start, start + len(name), name, name, group, is_known=False))
+    return more
 
 
 def _without_conjugates(found: Sequence[NamedMaterial], text: str) -> list[NamedMaterial]:

@@ -51,7 +51,7 @@ _COLD_LATER = re.compile(
 
 
 _ANGLE = re.compile(
-    r"(?:diatome|knife|angle|tilt\w*|rotat\w*|ultra|cryo|diamond)\W{0,3}(?:of\s)?\0|\0\s?(?:(?:ultra|histo|cryo|trim)\s)?(?:angle|diamond|knife|tilt|wedge|clearance)",
+    r"(?:diatome|knife|angle|tilt\w*|rotat\w*|ultra|cryo|diamond)\W{0,3}(?:of\s)?\0|\0\s(?:\w+\s)?angle|\0\s?(?:(?:ultra|histo|cryo|trim)\s)?(?:angle|diamond|knife|tilt|wedge|clearance)",
     re.I,
 )
 
@@ -131,7 +131,7 @@ def _unit(text: str, start: int, end: int, value: float) -> tuple[tuple[str, str
     if word is None:
         return None, end
     if found[1].strip() in ("°", "º", "˚") and _ANGLE.search(
-        text[max(0, start - 24) : start] + "\0" + text[found.end() : found.end() + 12]
+        text[max(0, start - 24) : start] + "\0" + text[found.end() : found.end() + 26]
     ):
         return ("deg", "angle"), found.end()
     if "\n" in found[0] and len(found[1].strip()) < 2 and found[1] != "%":

@@ -110,8 +110,10 @@ def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[Fou
             quantity.kind
         ]
         following = quantities[index + 1] if index + 1 < len(quantities) else None
-        leads = following is not None and following.kind == "temperature" and _LEADS.fullmatch(
-            text[quantity.end : following.start]
+        leads = (
+            following is not None
+            and following.kind == "temperature"
+            and _LEADS.fullmatch(text[quantity.end : following.start])
         )
         if quantity.kind == "temperature" and (leads or _FROM.search(before)):
             slot = "start_temperature"

@@ -103,7 +103,7 @@ _AT_LEAST = re.compile(
 )
 _AT_MOST = re.compile(
     r"(?:at\smost|no\smore\sthan|not\smore\sthan|up\sto|less\sthan|maximum\s(?:of\s)?|max\.?\s|höchstens|"
-    r"no\slonger\sthan|within|<|≤)\s*(?:for\s)?\Z",
+    r"no\slonger\sthan|within|below|under|<|≤)\s*(?:for\s)?\Z",
     re.I,
 )
 _BETWEEN = re.compile(r"(?:between|zwischen)\s*\Z", re.I)
@@ -271,6 +271,15 @@ class _Reader:
             behind = self._text[tokens[index + 1].end : tokens[index + 1].end + 12]
             simple = tokens[index].value <= 10 and tokens[index + 1].value <= 10
             if simple and not tokens[index + 1].unit and re.match(r"\s?(?:mix|\(?v|ratio)", behind):
+                last += 1
+        if (
+            last == index
+            and last + 1 < len(tokens)
+            and self._link(index) == "/"
+            and tokens[index].value == 1
+        ):
+            behind = self._text[tokens[index + 1].end : tokens[index + 1].end + 12]
+            if not tokens[index + 1].unit and re.match(r"\s?(?:in\b|,|dilut|for\b|\))", behind):
                 last += 1
         if last == index or any(t.unit for t in tokens[index:last]):
             return None
@@ -546,7 +555,11 @@ class _Reader:
             value = None
         elif kind in ("duration", "temperature", "length") and _AT_LEAST.search(before):
             value, low, rule = None, item.first.value, "at-least"
-        elif kind in ("duration", "temperature", "length") and _AT_MOST.search(before):
+        elif (
+            kind in ("duration", "temperature", "length")
+            and _AT_MOST.search(before)
+            and not (kind == "temperature" and re.search(r"up\sto\s*\Z", before))
+        ):
             value, high, rule = None, item.first.value, "at-most"
         self._add(
             start, end, kind, name, value=value, minimum=low, maximum=high,

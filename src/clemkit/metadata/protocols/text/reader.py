@@ -9,7 +9,7 @@ from typing import Any
 
 from clemkit.errors import Problem
 from clemkit.metadata.protocols.reading import ProtocolReading
-from clemkit.metadata.protocols.text.actions import find_cues
+from clemkit.metadata.protocols.text.actions import describes, find_cues
 from clemkit.metadata.protocols.text.classify import History, classify
 from clemkit.metadata.protocols.text.clauses import Clause, split_segment, unknown_name
 from clemkit.metadata.protocols.text.columns import (
@@ -100,6 +100,8 @@ _NO_PROCEDURE = re.compile(
     r"(?:\s(?:and|&|to|und)\s\w+|\sneeded|\srequired|\slist|\ssolutions|\spreparation)*\W*",
     re.I,
 )
+# BB = 3% BSA in PBS
+_DEFINITION = re.compile(r"\W*(?:\w+:\s)?[A-Z][A-Za-z0-9]{0,7}\s=\s")
 _REMARK = re.compile(
     r"\A\W*(?:(?:all|every|each|these|the\s(?:above|following|whole))\s(?:of\sthe\s)?(?:\w+\s)?(?:steps?|washes|incubations?|solutions?|procedures?|protocol|processing)\b|"
     r"if\b[^.;]*:\s*\Z|(?:troubleshooting|note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
@@ -218,6 +220,7 @@ def _draft(
         return draft
     if (
         words.rstrip().endswith("?")
+        or _DEFINITION.match(words)
         or _REMARK.match(words)
         or _NEGATED.search(words)
         and not numbers
@@ -236,6 +239,7 @@ def _draft(
     )
     timed = any(q.kind in ("duration", "count") for q in numbers)
     repeated = any(q.kind == "count" for q in numbers)
+    diluted = any(q.kind in ("dilution", "ratio") for q in numbers)
     groups = {m.group for m in mine}
     if clause.action == "wash" and groups & _STRONG and not any(c.is_verb for c in clause.cues):
         # gold for 20 min, with washes in between
@@ -250,7 +254,14 @@ def _draft(
     ):
         groups.add("resin")
     found = classify(
-        clause.action, groups, words, history, hottest=hottest, has_time=timed, repeated=repeated
+        clause.action,
+        groups,
+        words,
+        history,
+        hottest=hottest,
+        has_time=timed,
+        repeated=repeated,
+        diluted=diluted,
     )
     only_nouns = bool(clause.cues) and not any(c.is_verb for c in clause.cues)
     if not numbers and _is_title(text, clause):
@@ -269,7 +280,11 @@ def _draft(
         if clause.action in ("image", "prepare"):
             draft.rule, draft.materials, draft.quantities = clause.action, [], []
         return draft
-    if found in ("Rinsing", "Incubation") and not mine and (name := unknown_name(words)):
+    if (
+        found in ("Rinsing", "Incubation", "FluorescentLabelling")
+        and not mine
+        and (name := unknown_name(words))
+    ):
         at = words.index(name) + clause.start
         draft.materials = [NamedMaterial(at, at + len(name), name, name, "unknown", is_known=False)]
     draft.name = found
@@ -291,7 +306,8 @@ def _is_title(text: str, clause: Clause) -> bool:
         return False
     if re.search(r"\b(?:was|were|is|are|has|have|took|had)\b|:", words) or _is_line(text, clause):
         return False
-    return not any(c.is_verb for c in find_cues(text, segment.body, segment.end))
+    cues = find_cues(text, segment.body, segment.end)
+    return not any(c.is_verb and not describes(text, c) for c in cues)
 
 
 def _is_line(text: str, clause: Clause) -> bool:
@@ -330,7 +346,12 @@ def _append(text: str, drafts: list[Draft], draft: Draft, history: History, firs
 def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
     """Whether *draft* goes on with what *last* does."""
     same_sentence = not first
-    if same_sentence and draft.name == last.name and not draft.materials:
+    if (
+        same_sentence
+        and draft.name == last.name
+        and not draft.materials
+        and draft.name != "Coating"
+    ):
         return True
     groups = {m.group for m in draft.materials}
     clause = draft.clauses[0]

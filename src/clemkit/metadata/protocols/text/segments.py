@@ -175,7 +175,7 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
     content = line[marker.end() :].strip() if marker else line
     rest = next((text[s:e] for s, e in lines[at + 1 :] if text[s:e].strip()), "")
     deeper = len(rest) - len(rest.lstrip()) > len(text[start:end]) - len(text[start:end].lstrip())
-    if marker and content.endswith(":") and deeper and _BULLET.match(rest):
+    if marker and content.endswith(":") and deeper:
         return True
     if not content:
         return False
