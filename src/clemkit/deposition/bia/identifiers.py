@@ -12,6 +12,7 @@ from clemkit.metadata.validate.check_digits import CHECK_DIGITS
 __all__ = [
     "LICENCES",
     "accession_type",
+    "address_meant",
     "bare_doi",
     "email_meant",
     "is_doi",
@@ -159,6 +160,13 @@ def accession_type(text: str) -> str | None:
     return next((name for name, pattern in _ACCESSIONS if pattern.fullmatch(text.strip())), None)
 
 
+def address_meant(url: str) -> str | None:
+    """Return the address that *url* can only mean where its scheme is misspelt or missing."""
+    text = re.sub(r"^(https?)\s*[:;]?\s*/*\s*", r"\1://", url.strip(), flags=re.IGNORECASE)
+    new = text if "://" in text else f"https://{text}"
+    return new if new != url and link_kind(new) == "address" else None
+
+
 def link_kind(url: str) -> str:
     """Return ``address``, ``doi``, ``accession``, ``no-scheme``, ``malformed`` or ``meaningless``.
 
@@ -171,7 +179,7 @@ def link_kind(url: str) -> str:
     if not text or is_placeholder(text):
         return "meaningless"
     parts = urlsplit(text)
-    if parts.scheme in ("http", "https", "ftp", "ftps", "sftp", "s3", "globus"):
+    if "://" in text and parts.scheme in ("http", "https", "ftp", "ftps", "sftp", "s3", "globus"):
         host = parts.netloc.rpartition("@")[2]
         if parts.scheme == "s3":
             return "address" if host else "meaningless"
@@ -184,7 +192,9 @@ def link_kind(url: str) -> str:
         return "doi"
     if accession_type(text):
         return "accession"
-    if re.fullmatch(rf"{_HOST.pattern}(/\S*)?", text):
+    misspelt = re.match(r"https?\s*[:;]?\s*/+\s*", text, re.IGNORECASE)
+    bare = text[misspelt.end() :] if misspelt else text
+    if re.fullmatch(rf"{_HOST.pattern}(/\S*)?", bare):
         return "no-scheme"
     return "meaningless"
 

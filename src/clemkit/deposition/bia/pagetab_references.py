@@ -209,24 +209,47 @@ def _dangling(beside: Sequence[Section]) -> Iterator[Finding]:
                     if target:
                         uses[kind, target] += 1
                         places.append((section, index, kind, target))
+    joined: set[tuple[str | int, ...]] = set()
     for section, index, kind, target in places:
         titles = [_title(s) for s in named[kind]]
-        if target in titles:
-            continue
         place = (*section.location, "attributes", index)
+        if target in titles or place in joined:
+            continue
         free = [s for s in named[kind] if not uses[kind, _title(s)]]
         meant = _meant(target, titles, [_title(s) for s in free])
         edits: list[Edit] = []
-        if meant in [_title(s) for s in free] and _same(meant) != _same(target):
-            # the title is the one place that nobody else refers to
+        if run := _torn_title(section, index, kind, titles):
+            # a title with commas, one value for each of its parts
+            meant, parts = run
+            edits = [Edit("set", (*place, "value"), meant)]
+            edits += [Edit("delete", p) for p in parts]
+            joined.update(parts)
+        elif meant and len(target) > len(meant) and meant in [_title(s) for s in free]:
+            # the longer of the two, so that no word is lost
             holder = next(s for s in free if _title(s) == meant)
             where = next(i for i, _ in attributes(holder.data, "Title"))
             edits = [Edit("set", (*holder.location, "attributes", where, "value"), target)]
-        elif meant:
+            edits = edits if _same(meant) != _same(target) else []
+        if meant and not edits:
             edits = [Edit("set", (*place, "value"), meant)]
         message = f"expected the title of a {ASSOCIATED[kind]}; found {target!r}, which is nowhere"
         hint = f"did you mean {meant!r}?" if meant else f"titles are {titles[:4]}"
         yield finding(place, "PT-association-dangling", message, hint, *edits)
+
+
+def _torn_title(
+    section: Section, index: int, kind: str, titles: Sequence[str]
+) -> tuple[str, list[tuple[str | int, ...]]] | None:
+    """Return the title whose parts begin at *index*, and the places of its further parts."""
+    values = [(i, str(a.get("value") or "")) for i, a in attributes(section.data, ASSOCIATED[kind])]
+    rest = [(i, text) for i, text in values if i >= index]
+    for count in range(2, len(rest) + 1):
+        text = _same(", ".join(t for _, t in rest[:count]))
+        for title in titles:
+            if "," in title and _same(re.sub(r"\s*,\s*", ", ", title)) == text:
+                places = [(*section.location, "attributes", i) for i, _ in rest[1:count]]
+                return title, places
+    return None
 
 
 def _meant(target: str, titles: Sequence[str], free: Sequence[str]) -> str | None:

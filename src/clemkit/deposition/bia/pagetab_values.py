@@ -10,6 +10,7 @@ from typing import Any
 from clemkit.deposition.bia.identifiers import (
     LICENCES,
     accession_type,
+    address_meant,
     bare_doi,
     email_meant,
     is_doi,
@@ -142,10 +143,10 @@ def _publication(section: Section) -> Iterator[Finding]:
     for index, item in attributes(section.data, "DOI"):
         yield from _doi(item, (*section.location, "attributes", index))
     for place, _, text in _given(section, "Pubmed ID"):
-        yield from _pubmed(place, text)
+        yield from _pubmed(place, text, bool(has_doi))
 
 
-def _pubmed(place: Location, text: str) -> Iterator[Finding]:
+def _pubmed(place: Location, text: str, has_doi: bool) -> Iterator[Finding]:
     if re.fullmatch(r"[1-9][0-9]*", text):
         return
     if is_placeholder(text):
@@ -161,6 +162,9 @@ def _pubmed(place: Location, text: str) -> Iterator[Finding]:
     elif re.fullmatch(r"PMC[0-9]+", bare, re.IGNORECASE):
         edit = Edit("set", (*place, "name"), "PMC ID")
         yield finding(place, "PT-pubmed", message, "call it `PMC ID`", edit)
+    elif (doi := bare_doi(text)) and not has_doi:
+        edits = (Edit("set", (*place, "name"), "DOI"), _replaced(place, doi))
+        yield finding(place, "PT-pubmed", message, "call it `DOI`", *edits)
     else:
         yield finding(place, "PT-pubmed", message, "look it up, or leave it out")
 
@@ -235,9 +239,9 @@ def _link(link: Mapping[str, Any], place: Location, accession: str) -> Iterator[
         message = f"expected a link to something else; found this submission itself, {url}"
         yield finding(place, "PT-link-meaningless", message, "leave it out", severity="warning")
     elif kind == "no-scheme" and not stated:
-        new = f"https://{url.strip()}"
-        edit = Edit("set", (*place, "url"), new)
-        yield finding(place, "PT-link-scheme", wanted, f"write {new}", edit)
+        new = address_meant(url)
+        edits = [Edit("set", (*place, "url"), new)] if new else []
+        yield finding(place, "PT-link-scheme", wanted, f"write {new or 'https://…'}", *edits)
     elif kind == "doi" or stated.lower() == "doi":
         yield from _doi_link(link, place, url, stated)
     elif kind == "accession" and not stated:
@@ -270,6 +274,8 @@ def _doi_link(link: Mapping[str, Any], place: Location, url: str, stated: str) -
 
 
 def _typed(link: Mapping[str, Any], place: Location, name: str | None) -> Edit:
+    for index, _ in attributes(link, "Type"):
+        return Edit("set", (*place, "attributes", index, "value"), name)  # it was empty
     count = len(link.get("attributes") or ())
     if not count:
         return Edit("set", (*place, "attributes"), [{"name": "Type", "value": name}])

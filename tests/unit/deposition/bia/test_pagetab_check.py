@@ -75,6 +75,14 @@ def split_text(data: Data) -> None:
         part(data, "Biosample")["attributes"].append(attribute("Experimental variable", text))
 
 
+def torn_title(data: Data) -> None:
+    put(part(data, "Specimen"), "Title", "Block, large, and cold")
+    association = part(data, "Study Component")["subsections"][0]
+    take(association, "Specimen")
+    for text in ("Block", "large", "and cold"):
+        association["attributes"].append(attribute("Specimen", text))
+
+
 def no_organisation_accession(data: Data) -> None:
     del part(data, "organisation")["accno"]
 
@@ -114,6 +122,9 @@ FAULTS: list[tuple[str, Callable[[Data], None], Any]] = [
     ("PT-link-type", with_link("EMPIAR-10988"), "empiar"),
     ("PT-link-type", with_link("PXD012345"), "PRIDE"),
     ("PT-link-scheme", with_link("www.ebi.ac.uk/pride"), "https://www.ebi.ac.uk/pride"),
+    ("PT-link-scheme", with_link("https//www.ebi.ac.uk"), "https://www.ebi.ac.uk"),
+    ("PT-link-scheme", with_link("http:/www.ebi.ac.uk/a"), "http://www.ebi.ac.uk/a"),
+    ("PT-link-type", with_link(DOI, attribute("Type", "")), "doi"),
     ("PT-link-empty", lambda d: d["section"]["links"].append({}), None),
     ("PT-link-meaningless", with_link("not applicable"), None),
     ("PT-link-meaningless", with_link("http://"), None),
@@ -122,6 +133,8 @@ FAULTS: list[tuple[str, Callable[[Data], None], Any]] = [
     ("PT-pubmed", with_value("Publication", "Pubmed ID", "PMID: 12345"), "12345"),
     ("PT-pubmed", with_value("Publication", "Pubmed ID", "PMC12345"), "PMC ID"),
     ("PT-pubmed", with_value("Publication", "Pubmed ID", "A title"), None),
+    ("PT-pubmed", beside(section("Publication", Title="B", Pubmed_ID="doi:10.1234/b")),
+     "10.1234/b"),
     ("PT-placeholder", with_value("Publication", "Pubmed ID", "pending"), None),
     ("PT-placeholder", with_value("author", "ORCID", "None"), None),
     ("PT-publication", beside(section("Publication", Pubmed_ID="pending")), None),
@@ -153,7 +166,12 @@ FAULTS: list[tuple[str, Callable[[Data], None], Any]] = [
     ("PT-affiliation", with_value("author", "affiliation", "o2"), None),
     ("PT-association-dangling", associated("Specimen", "block "), "Block"),
     ("PT-association-dangling", associated("Biosample", "Another sample"), None),
-    ("PT-association-dangling", with_value("Specimen", "Title", "Block. See the paper."), "Block"),
+    # the longer of two titles stays
+    ("PT-association-dangling", with_value("Specimen", "Title", "Block. See the paper."),
+     "Block. See the paper."),
+    ("PT-association-dangling", associated("Specimen", "Block. See the paper."),
+     "Block. See the paper."),
+    ("PT-association-dangling", torn_title, "Block, large, and cold"),
     ("PT-association-incomplete", lambda d: take(
         part(d, "Study Component")["subsections"][0], "Specimen"), "Block"),
     ("PT-association-missing", lambda d: part(d, "Study Component").pop("subsections"), "Block"),
