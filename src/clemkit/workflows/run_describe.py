@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clemkit import __version__
 from clemkit.provenance import Step
+from clemkit.workflows.run_plan import warped_name
 
 if TYPE_CHECKING:
     from clemkit.workflows.run_steps import Work
@@ -129,7 +130,7 @@ def _complete(data: dict[str, Any], correlation: dict[str, Any], work: Work) -> 
             "generated_by_processing": f"run-segment-{name}",
         }
         _add_image(data, image, work.output / "segmented" / f"{name}.ome.zarr", work, fixed)
-    warped = f"{moving}-on-{fixed}"
+    warped = warped_name(data, correlation)
     image = {
         "id": warped,
         "name": f"{images[moving].get('name', moving)} on {images[fixed].get('name', fixed)}",
@@ -242,12 +243,12 @@ def _processing(data: Mapping[str, Any], name: str, path: Path) -> dict[str, Any
     result = to_plain(from_step(step, f"run-{kind}-{subject}"))
     result["software"] = [_SOFTWARE]
     correlation = next((c for c in data.get("correlations", ()) if c["id"] == subject), None)
-    result |= _images_of_step(kind, subject, correlation)
+    result |= _images_of_step(kind, subject, correlation, data)
     return result
 
 
 def _images_of_step(
-    kind: str, subject: str, correlation: Mapping[str, Any] | None
+    kind: str, subject: str, correlation: Mapping[str, Any] | None, data: Mapping[str, Any]
 ) -> dict[str, Any]:
     if correlation is None:
         return {"input_images": [subject]} if kind == "convert" else {}
@@ -257,7 +258,7 @@ def _images_of_step(
     if kind == "warp":
         return {
             "input_images": [moving],
-            "output_images": [f"{moving}-on-{fixed}"],
+            "output_images": [warped_name(data, correlation)],
             "informed_by": [f"run-register-{subject}"],
         }
     found: dict[str, Any] = {"input_images": [fixed, moving]}

@@ -11,7 +11,7 @@ from clemkit.deposition.headers import matching_paths
 from clemkit.errors import ArgumentError, NotFoundError
 from clemkit.workflows.run_settings import RunSettings
 
-__all__ = ["RunPlan", "RunStep", "plan_run"]
+__all__ = ["RunPlan", "RunStep", "plan_run", "warped_name"]
 
 COMPLETED = "experiment.yaml"
 
@@ -180,7 +180,7 @@ class _Planner:
             "seed": self.seed,
         }
         self._add(f"register:{name}", (fixed_path, moving_path, *labels), (folder,), call)
-        warped = self.output / "registered" / f"{moving}-on-{fixed}.ome.zarr"
+        warped = self.output / "registered" / f"{warped_name(self.data, correlation)}.ome.zarr"
         self._add(f"warp:{name}", (folder, moving_path), (warped,))
         if correlation.get("landmark_file"):
             landmarks = self.folder / str(correlation["landmark_file"])
@@ -261,6 +261,18 @@ class _Planner:
                 is_repeatable=True,
             )
             self.steps.append(step)
+
+
+def warped_name(data: Mapping[str, Any], correlation: Mapping[str, Any]) -> str:
+    """Return the id of the warped image of a correlation, another one for each correlation."""
+    pair = (correlation["moving_image"], correlation["fixed_image"])
+    same = [
+        c["id"]
+        for c in data.get("correlations", ())
+        if (c["moving_image"], c["fixed_image"]) == pair
+    ]
+    name = f"{pair[0]}-on-{pair[1]}"
+    return name if same[0] == correlation["id"] else f"{name}-{correlation['id']}"
 
 
 def _structure(correlation: Mapping[str, Any]) -> str | None:
