@@ -130,7 +130,7 @@ def _instrument(
                 model=_text(objective.get("model_name")),
                 nominal_magnification=objective.get("objective_magnification"),
                 lens_na=objective.get("numerical_aperture"),
-                immersion=immersion and model.Objective_Immersion(immersion),
+                immersion=model.Objective_Immersion(immersion) if immersion else None,
             )
         ]
     name = f"Instrument:{instrument['id']}"
@@ -188,7 +188,7 @@ def _pixels(image: Mapping[str, Any], acquisition: Mapping[str, Any]) -> Any:
         size_c=count,
         big_endian=None if order is None else order == "big_endian",
         channels=[_channel(image, acquisition, i) for i in range(count)],
-        metadata_only=True,
+        metadata_only=model.MetadataOnly(),
         **sizes,
         **amounts,
         **_amount(image.get("time_increment"), "time_increment"),
@@ -198,7 +198,9 @@ def _pixels(image: Mapping[str, Any], acquisition: Mapping[str, Any]) -> Any:
 def _channel(image: Mapping[str, Any], acquisition: Mapping[str, Any], index: int) -> Any:
     from ome_types import model
 
-    shown = next((c for c in image.get("channels", ()) if c.get("channel_index") == index), {})
+    shown: Mapping[str, Any] = next(
+        (c for c in image.get("channels", ()) if c.get("channel_index") == index), {}
+    )
     lights = acquisition.get("light_channels", ())
     light = lights[index] if index < len(lights) else {}
     content: dict[str, Any] = {
