@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clemkit.cli import options
+from clemkit.cli import figures, options
 from clemkit.cli.failures import OK
 from clemkit.cli.terminal import open_terminal
 
@@ -68,11 +68,29 @@ def run(
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     width = max(len(step["name"]) for step in found["steps"])
     for step in found["steps"]:
-        state = step["state"]
+        name = f"{step['name']:<{width}}"
         if found["dry_run"]:
-            yield f"{step['name']:<{width}}  {state:<7}  {', '.join(step['outputs'])}"
-        elif state == "done":
-            yield f"{step['name']:<{width}}  {step['seconds']:.1f} s"
+            yield f"{name}  {step['state']:<7}  {', '.join(step['outputs'])}"
         else:
-            yield f"{step['name']:<{width}}  kept from before"
+            spent = "kept" if step["state"] == "kept" else f"{step['seconds']:.1f} s"
+            yield f"{name}  {spent:>7}  {_words(step['name'], step['result'])}".rstrip()
     yield f"{'plan of ' if found['dry_run'] else ''}{found['output']}"
+
+
+def _words(name: str, result: Mapping[str, Any]) -> str:
+    """Return the figure of a step that people want to see."""
+    kind = name.split(":")[0]
+    if kind == "protocol":
+        return f"{result['steps']} steps, {result['findings']} findings"
+    if kind == "segment":
+        return f"{result['objects']} objects"
+    if kind == "register":
+        error = figures.length(result["tre_estimate_nm"]["median"])
+        return f"{result['status']}, estimated error {error}"
+    if kind == "evaluate":
+        return f"median error {figures.length(result['median_nm'])} at {result['n']} landmarks"
+    if kind in ("check", "validate"):
+        return f"{result['warnings']} warnings"
+    if kind in ("empiar", "bia"):
+        return f"{result['files']} files, {result['warnings']} warnings"
+    return ""
