@@ -83,7 +83,7 @@ def test_no_placeholders(text: str):
         ("EMPIAR-10988", "accession"),
         ("a.org/b", "no-scheme"),
         ("https://", "meaningless"),
-        ("file:///a/b", "meaningless"),
+        ("ftp:nothing", "meaningless"),
         ("GitHub", "meaningless"),
     ],
 )
