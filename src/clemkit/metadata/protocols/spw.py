@@ -27,6 +27,7 @@ from clemkit.metadata.protocols.spw_findings import (
     silent_problem,
     stale_problem,
 )
+from clemkit.metadata.protocols.spw_names import widget_name
 from clemkit.metadata.protocols.spw_steps import PREFIX, read_step, write_step
 
 __all__ = ["SpwWriting", "is_spw", "parse_json", "read_spw", "to_spw"]
@@ -54,7 +55,8 @@ class SpwWriting:
     document : object
         Parsed JSON, ready for `json.dumps`.
     findings : tuple of Problem
-        ``spw-converted``: a unit was changed; ``spw-in-notes``: said in the notes of the step;
+        ``spw-converted``: a unit was changed; ``spw-named``: a material has the name of the
+        widget's list; ``spw-in-notes``: said in the notes of the step;
         ``spw-not-said``: about sources and terms, only in the description; ``spw-out-of-date``:
         a spelling of the document that was read no longer fits an edited value.
     """
@@ -181,8 +183,10 @@ def to_spw(data: Mapping[str, Any], *, protocol: str | None = None) -> SpwWritin
     findings: list[Problem] = []
     steps: list[Any] = []
     silent: dict[str, list[int]] = {}
+    # a document of the widget keeps the words that its author chose
+    spell = str if "read" in own else widget_name
     for i, step in enumerate(chosen.get("steps", ())):
-        document, remarks = write_step(step, i + 1, names, recipes)
+        document, remarks = write_step(step, i + 1, names, recipes, spell)
         steps.append(document)
         where = ("protocols", place, "steps", i)
         findings += [remark_problem(r, where) for r in remarks if r.rule != "spw-not-said"]
@@ -249,6 +253,7 @@ def _protocol(document: Mapping[str, Any], source: str) -> dict[str, Any]:
         protocol["doi"] = doi
     if source:
         protocol["source_file"] = Path(source).name
+    _keep(protocol, "read", True)
     if "imagingmethod" in about:
         _keep(protocol, "metadata/imagingmethod", about["imagingmethod"])
     for key in _AT_THE_TOP:

@@ -52,6 +52,7 @@ def remark_problem(remark: Remark, where: Location) -> Problem:
     """Return what happened to one value on its way into the form."""
     said = {
         "spw-converted": "the form has no such unit; written",
+        "spw-named": "the widget lists it by another name; written",
         "spw-in-notes": "the form has no field for it; written in the notes:",
         "spw-out-of-date": "a value has changed since it was read;",
     }[remark.rule]

@@ -16,7 +16,7 @@ from clemkit.metadata.protocols.step_words import (
     stage_words,
 )
 
-__all__ = ["NEAREST", "prepared", "unsaid_words"]
+__all__ = ["NEAREST", "USES", "prepared", "unsaid_words"]
 
 # the widget's step that does most nearly the same; everything else is an incubation with notes
 NEAREST: Final[Mapping[str, str]] = {
@@ -31,8 +31,9 @@ NEAREST: Final[Mapping[str, str]] = {
 }
 _LABELS = {"step_ph": "pH", "step_label": "label", "other_materials": "materials"}
 _MOST_ROWS = 20
-_USES = ("materials", "cryogens", "resin_recipe")
+_LISTS = ("materials", "cryogens", "resin_recipe")
 _ONE_USE = ("filler", "carrier_coating", "from_material", "to_material")
+USES: Final = (*_LISTS, *_ONE_USE)
 _END_SLOTS = ("start_temperature", "end_temperature")
 
 
@@ -111,7 +112,7 @@ def _named(slot: str, value: Any, names: Mapping[str, str]) -> Any:
     """Return uses of materials with the names of what they refer to."""
     if slot in _ONE_USE:
         return _with_name(value, names)
-    return [_with_name(v, names) for v in value] if slot in _USES else value
+    return [_with_name(v, names) for v in value] if slot in _LISTS else value
 
 
 def _with_components(

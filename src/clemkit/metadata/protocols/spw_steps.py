@@ -9,7 +9,7 @@ today's form writes it: numbers as text, empty values, keys nobody knows.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,7 @@ from clemkit.metadata.protocols.spw_form import (
     Field,
     Rows,
 )
-from clemkit.metadata.protocols.spw_nearest import NEAREST, prepared, unsaid_words
+from clemkit.metadata.protocols.spw_nearest import NEAREST, USES, prepared, unsaid_words
 
 __all__ = ["PREFIX", "Remark", "read_step", "write_step"]
 
@@ -78,7 +78,7 @@ def read_step(document: Any, position: int) -> tuple[dict[str, Any], list[Differ
         step: dict[str, Any] = {"type": "UnparsedStep", "unparsed_text": text}
     else:
         step = _read_known(document)
-    written, _ = _written(step, position, {}, {})
+    written, _ = _written(step, position, {}, {}, str)
     changes = differences(written, document)
     if changes:
         _add_parameter(step, "differences", changes)
@@ -90,6 +90,7 @@ def write_step(
     position: int,
     names: Mapping[str, str],
     recipes: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
+    spell: Callable[[str], str] = str,
 ) -> tuple[Any, list[Remark]]:
     """Return the widget's step of a step of the model.
 
@@ -103,15 +104,17 @@ def write_step(
         Names of the materials and instruments that a step can refer to.
     recipes : mapping of str to sequence of mapping
         Components of the solutions that a step can refer to.
+    spell : callable
+        Gives the name that is written for the name of a material.
 
     Returns
     -------
     object
         The document; an object unless another thing was read.
     list of Remark
-        ``spw-converted``, ``spw-in-notes``, ``spw-not-said`` and ``spw-out-of-date``.
+        ``spw-converted``, ``spw-named``, ``spw-in-notes``, ``spw-not-said``, ``spw-out-of-date``.
     """
-    written, remarks = _written(step, position, names, recipes)
+    written, remarks = _written(step, position, names, recipes, spell)
     document, stale = restored(written, _own(step).get("differences", []))
     for change in stale:
         if change["at"] == ["ordernumber"]:
@@ -184,12 +187,14 @@ def _written(
     position: int,
     names: Mapping[str, str],
     recipes: Mapping[str, Sequence[Mapping[str, Any]]],
+    spell: Callable[[str], str],
 ) -> tuple[dict[str, Any], list[Remark]]:
     own = _own(step)
     name = step["type"] if step["type"] in FORMS else NEAREST.get(step["type"], "Incubation")
     table = FORMS[name] if step["type"] in FORMS or "method" not in own else OTHER_FORM
     page = _Page(frozenset(own.get("older", ())))
     ready = prepared(step, name, names, page.older, recipes)
+    page.remarks += _respelt(ready, spell)
     said = _write(ready, table, page)
     _write_parameters(step, table, page)
     said |= {"notes"} | ({"name"} if "method" in own else set())
@@ -219,6 +224,19 @@ def _written(
     page.document["ordernumber"] = position
     page.document["method"] = own.get("method", METHOD_OF_CLASS[name])
     return page.document, page.remarks
+
+
+def _respelt(step: dict[str, Any], spell: Callable[[str], str]) -> Iterator[Remark]:
+    """Give the materials of a step that is being written the names of the form."""
+    for slot in USES:
+        found = step.get(slot, ())
+        for use in [found] if isinstance(found, dict) else found:
+            for key in ("material_name", "solvent_name"):
+                name = use.get(key)
+                if name and (other := spell(name)) != name:
+                    use[key] = other
+                    if name.casefold() != other.casefold():
+                        yield Remark("spw-named", slot, f"{name} as {other}")
 
 
 def _write(step: Mapping[str, Any], table: Sequence[Field | Rows], page: _Page) -> set[str]:

@@ -15,6 +15,7 @@ from clemkit.metadata.load import read_document
 from clemkit.metadata.model_map import model_map
 from clemkit.metadata.models import build
 from clemkit.metadata.protocols.spw import read_spw, to_spw
+from clemkit.metadata.protocols.spw_names import _LISTED, widget_name
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -141,7 +142,7 @@ def test_percent_by_volume_is_a_percentage_and_said():
         {
             "type": "ChemicalFixation",
             "materials": [
-                {"material_name": "GA", "concentration": {"value": 2.5, "unit": "percent_vv"}}
+                {"material_name": "tea", "concentration": {"value": 2.5, "unit": "percent_vv"}}
             ],
         }
     )
@@ -163,7 +164,7 @@ def test_a_ladder_done_three_times_is_three_rows():
     )
     shown = [r["concentrationdetails"]["concentration"] for r in step["reagentconcentration"]]
     assert shown == [70, 100, 100, 100]
-    assert step["reagent2"] == "ethanol"
+    assert step["reagent2"] == "Ethanol"
     assert rules == []
 
 
@@ -264,7 +265,7 @@ def test_solutions_are_listed_by_component():
         ],
     )  # fmt: skip
     names = [r["reagentdetail"]["reagent"] for r in step["reagentlist"]]
-    assert names == ["glutaraldehyde", "paraformaldehyde"]
+    assert names == ["Glutaraldehyde", "Paraformaldehyde"]
     assert step["notes"] == "solution: Karnovsky"
     assert rules == ["spw-in-notes"]
 
@@ -298,6 +299,29 @@ def test_spans_and_terms_have_no_place_and_that_is_said():
     )
     assert set(step) == {"ordernumber", "method"}
     assert rules == ["spw-not-said"]
+
+
+def test_materials_have_the_names_of_the_widgets_list():
+    step, rules = step_and_rules(
+        {
+            "type": "PostFixation",
+            "materials": [
+                {"material_name": "OsO4", "solvent_name": "water"}, {"material_name": "tea"},
+            ],
+        }
+    )  # fmt: skip
+    details = [row["reagentdetail"] for row in step["reagentlist"]]
+    assert details == [{"reagent": "Osmium Tetroxide", "solvent": "water"}, {"reagent": "tea"}]
+    assert rules == ["spw-in-notes", "spw-named"]
+    document = {"metadata": {"name": "x"}, "data": [
+        {"method": "Rinsing", "ordernumber": 1,
+         "reagentlist": [{"reagentdetail": {"reagent": "OsO4"}}]}]}  # fmt: skip
+    assert to_spw(read_spw(document).data).document == document
+
+
+def test_the_widgets_list_is_known_to_the_lexicon():
+    assert all(widget_name(name) == name for name in _LISTED)
+    assert len(set(_LISTED)) == 56
 
 
 def test_one_protocol_is_chosen():
