@@ -58,7 +58,7 @@ def test_markdown():
     assert wash["step_label"] == "1"
     assert materials(wash) == ["PHEM"]
     assert materials(osmium) == ["OsO4"]
-    assert [s["verbatim"] for s in osmium["materials"][0]["spans"]][0] == "OsO<sub>4</sub>"
+    assert next(s["verbatim"] for s in osmium["materials"][0]["spans"]) == "OsO<sub>4</sub>"
     assert rinse["repeats"] == 3
 
 

@@ -18,11 +18,12 @@ from clemkit.metadata.rdf import from_graph, to_graph
 from clemkit.metadata.validate.run import validate
 
 PROSE = """\
-Mice were perfused with 4% PFA and 0.5% glutaraldehyde in 0.1 M phosphate buffer (pH 7.4). After three
-10-min rinses in the same buffer, tissue was postfixed in 1% OsO4 and 1.5 % potassium ferrocyanide for
-1 h on ice, washed twice in water (2 × 5 min) and dehydrated in 50, 70, 90, 100 % ethanol (10 min each).
-It was infiltrated with Epon:ethanol 1:1 for 2 h, then pure Epon overnight, and polymerised for 48–72 h
-at 60±2 °C. Sections (70 nm) were cut with a diamond knife and picked up on slot grids.
+Mice were perfused with 4% PFA and 0.5% glutaraldehyde in 0.1 M phosphate buffer (pH 7.4). After
+three 10-min rinses in the same buffer, tissue was postfixed in 1% OsO4 and 1.5 % potassium
+ferrocyanide for 1 h on ice, washed twice in water (2 × 5 min) and dehydrated in 50, 70, 90, 100 %
+ethanol (10 min each). It was infiltrated with Epon:ethanol 1:1 for 2 h, then pure Epon overnight,
+and polymerised for 48–72 h at 60±2 °C. Sections (70 nm) were cut with a diamond knife and picked
+up on slot grids.
 """
 NOTES = """\
 # HPF / FS
@@ -38,9 +39,14 @@ NOTES = """\
 | xyzzy | | | |
 """
 WORDS = st.sampled_from(
-    "fixed washed in 2% OsO4 for 1 h, 3 × 10 min ; and then RT overnight Epon 1:1 ( ) . \n\n | - # 1. -> **"
-    " ethanol 50, 70 % glutaraldehyde dehydrated 60 °C UA the cells were e.g. Fig. 2 ü.N. ` µm".split(" ")
-)
+    [
+        "fixed", "washed", "in", "2%", "OsO4", "for", "1 h,", "3 ×", "10 min", ";", "and", "then",
+        "RT", "overnight", "Epon", "1:1", "(", ")", ".", "\n\n", "\n", "|", "-", "#", "1.",
+        "->", "**",
+        "ethanol", "50,", "70", "%", "glutaraldehyde", "dehydrated", "60 °C", "UA", "the", "cells",
+        "were", "e.g.", "Fig. 2", "ü.N.", "`", "µm",
+    ]
+)  # fmt: skip
 TEXTS = st.one_of(
     st.lists(WORDS, max_size=30).map(" ".join),
     st.text(max_size=80),

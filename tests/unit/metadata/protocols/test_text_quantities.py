@@ -158,7 +158,8 @@ def test_begin_and_end_of_a_programme_are_two():
 @pytest.mark.parametrize(
     "text",
     [
-        "(Deerinck et al., 2010)", "in the 1980s", "EMS #19170", "Cat. No. 19150", "Fig. 2C", "Table 3",
+        "(Deerinck et al., 2010)", "in the 1980s", "EMS #19170", "Cat. No. 19150", "Fig. 2C",
+        "Table 3",
         "10x PBS", "63x objective", "Embed 812", "K4M", "Triton X-100", "3,3'-diaminobenzidine",
         "the 5'-end", "RT-PCR", "https://example.org/12 h", "12:12 h light/dark", "2024-03-12",
         "Alexa Fluor 488", "1 × 1 × 0.5 mm", "RRID:AB_2340 min", "section 2.3", "[12, 13]",

@@ -69,8 +69,9 @@ def test_classes(text, expected):
 
 
 SENTENCE = (
-    "Cells were fixed in 2% glutaraldehyde in 0.1 M cacodylate buffer for 1 h, washed 3 × 10 min, postfixed "
-    "in 1% OsO4 for 30 min, dehydrated in a graded series of ethanol (50, 70, 90, 100%) and embedded in Epon."
+    "Cells were fixed in 2% glutaraldehyde in 0.1 M cacodylate buffer for 1 h, washed 3 × 10 min, "
+    "postfixed in 1% OsO4 for 30 min, dehydrated in a graded series of ethanol (50, 70, 90, 100%) "
+    "and embedded in Epon."
 )
 
 
@@ -90,11 +91,13 @@ def test_one_sentence_with_several_treatments():
         ("Tissue was washed three times in PBS and twice in water.", ["Rinsing", "Rinsing"]),
         ("Dehydrated in 50, 70, 100% ethanol, followed by propylene oxide (2 × 10 min).",
          ["Dehydration", "Dehydration"]),
-        ("1 % OsO4 1 h -> H2O 3 x 5 min -> 1 % UA o/n", ["PostFixation", "Rinsing", "EnBlocStaining"]),
+        ("1 % OsO4 1 h -> H2O 3 x 5 min -> 1 % UA o/n",
+         ["PostFixation", "Rinsing", "EnBlocStaining"]),
         ("Infiltrate with 50% Epon for 2 h. Then pure Epon overnight was used for infiltration.",
          ["Infiltration"]),
         ("Embedded in fresh Epon and polymerised at 60 °C for 2 d.", ["OvenCuring"]),
-        ("UA 2% 15', wash H2O, Reynolds lead citrate 8'", ["EnBlocStaining", "Rinsing", "EnBlocStaining"]),
+        ("UA 2% 15', wash H2O, Reynolds lead citrate 8'",
+         ["EnBlocStaining", "Rinsing", "EnBlocStaining"]),
         ("Fixed cells were washed in PBS.", ["Rinsing"]),
         ("Sections (70 nm) were cut, collected on grids and stained with 2% UA for 10 min.",
          ["Sectioning", "SectionCollection", "PostStaining"]),
@@ -126,7 +129,8 @@ def test_osmium_after_thiocarbohydrazide_is_staining():
 
 def test_materials_and_their_concentrations():
     text = (
-        "Tissue was postfixed in 2 % OsO4 and 1.5 % potassium ferrocyanide in 0.1 M cacodylate buffer pH 7.4 for 1 h at RT."
+        "Tissue was postfixed in 2 % OsO4 and 1.5 % potassium ferrocyanide in 0.1 M cacodylate "
+        "buffer pH 7.4 for 1 h at RT."
     )
     (step,) = steps(text)
     assert uses(step) == {"OsO4": 2.0, "potassium ferrocyanide": 1.5, "cacodylate buffer": 0.1}
@@ -157,14 +161,15 @@ def test_ladder():
 
 
 def test_ladder_of_ratios():
-    (step,) = steps("Infiltrated with Epon:acetone 1+3 for 4 h, 1:1 overnight, and pure Epon 2 × 3 h.")
+    (step,) = steps("Infiltrated with Epon:acetone 1+3 for 4 h, 1:1 overnight, pure Epon 2 × 3 h.")
     assert [s.get("stage_ratio") for s in step["ladder"]] == ["1:3", "1:1", None]
     assert step["ladder"][2]["repeats"] == 2
 
 
 def test_temperature_programme():
     (step,) = steps(
-        "Freeze substitution: 0.1% UA in acetone at −90 °C for 72 h, warmed to −20 °C at 5 °C/h, kept for 5 h."
+        "Freeze substitution: 0.1% UA in acetone at −90 °C for 72 h, "
+        "warmed to −20 °C at 5 °C/h, kept for 5 h."
     )
     first, second, *_ = step["temperature_program"]
     assert first["start_temperature"]["value"] == first["end_temperature"]["value"] == -90.0
@@ -172,7 +177,9 @@ def test_temperature_programme():
 
 
 def test_microwave():
-    (step,) = steps("Fixed in 2% GA in a microwave (100 W, 2 min on, 1 min off, 3 cycles, under vacuum).")
+    (step,) = steps(
+        "Fixed in 2% GA, microwave (100 W, 2 min on, 1 min off, 3 cycles, under vacuum)."
+    )
     wave = step["microwave"]
     assert wave["microwave_power"]["value"] == 100.0
     assert (wave["microwave_on_time"]["value"], wave["microwave_off_time"]["value"]) == (2.0, 1.0)
@@ -191,7 +198,8 @@ def test_sections_and_coats():
 
 def test_plunging():
     (step,) = steps(
-        "Grids were blotted for 3 s at 22 °C and 95% humidity and plunged into liquid ethane at −180 °C."
+        "Grids were blotted for 3 s at 22 °C and 95% humidity "
+        "and plunged into liquid ethane at −180 °C."
     )
     assert step["blot_duration"]["value"] == 3.0
     assert step["chamber_humidity"]["value"] == 95.0
@@ -226,6 +234,6 @@ def test_findings():
     reading = read_text("Stained with 2% xyzzyol for 5 min. Krumble the frobs.", name="x")
     rules = {p.rule for p in reading.findings}
     assert "protocol-unparsed" in rules
-    ambiguous = read_text("Dehydrated in PO for 10 min.", name="x")
+    ambiguous = read_text("Stained with 1% TA for 10 min.", name="x")
     assert [p.rule for p in ambiguous.findings] == ["protocol-ambiguous-material"]
-    assert "propylene oxide" in ambiguous.findings[0].message
+    assert "tannic acid" in ambiguous.findings[0].message

@@ -1,4 +1,4 @@
-"""Protocols in prose, lists and tables: read by rules, every value with the words it was read from."""
+"""Protocols in prose, lists and tables, read by rules: each value keeps its source words."""
 
 from __future__ import annotations
 

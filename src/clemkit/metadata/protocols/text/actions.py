@@ -1,4 +1,5 @@
 """Words that say what is done: the cues by which a sentence falls into treatments."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ _ACTIONS: Final = (
      r"infiltrations?|resin\sexchange"),
     ("embed", r"(?:flat-?|re-?|thin-?|minimal(?:ly)?\s)?embed(?:ded|ding)?|enrobed|eingebettet|einbetten|ausbetten|ausgebettet|capsulated|encapsulated?|enclosed", r"embedding|einbettung"),
     ("polymerise", r"polymeri[sz](?:ed?|ing)|polymerisier(?:t|en)|(?:re-?)?cur(?:ed?|ing)|harden(?:ed)?|baked?|bak(?:ed|ing)|gehärtet|aushärten|UV[-\s](?:cured?|polymeri[sz]ed?|irradiated)",
-     r"UV(?:[-\s]light)?(?=,|:|\s[-−–]?\d|\sfor\b|\sat\b)|polymeri[sz]ation|curing|hardening|aushärtung"),
+     r"UV(?:[-\s]light)?(?=,|:|\s?\(|\s[-−–]?\d|\sfor\b|\sat\b)|polymeri[sz]ation|curing|hardening|aushärtung"),
     ("stain", r"(?:counter-?|post-?|co-?|en[-\s]bloc\s|block\s|pre-?)?stain(?:ed|ing)?|(?:post-?|counter-?)?contrast(?:ed|ing)|contrast(?=\s(?:with|in|sections|grids|by|for|\d)|/)|gefärbt|färben|kontrastier(?:t|en)|"
      r"impregnat(?:ed?|ing)|mordanted",
      r"(?:en[-\s]bloc[-\s]|en[-\s]bloc\s|post-?|counter-?|block\s|negative\s)?staining|(?:post-?|counter-?)contrasting|kontrastierung|färbung"),
@@ -65,7 +66,7 @@ _ACTIONS: Final = (
     ("label", r"(?:immuno-?(?:gold[-\s]?)?|double-?|gold-?|surface-?|live-?)?label(?:l?ed|l?ing)?|(?:immuno-?)?stained(?=\swith\santi)|immuno-?reacted|immunoreact\w+|markier(?:t|en)",
      r"(?:immuno-?(?:gold[-\s]?)?|double-?)?label(?:l)?ing|immunogold"),
     ("freeze", r"(?:high[-\s]pressure[-\s]?|plunge[-\s]?|cryo-?|snap-?|flash-?|vitrif\w*\s)?fr(?:ozen|eeze(?![-\s]*(?:subst|dr|frac))|eezing)(?![-\s]*(?:subst|dr|frac))|"
-     r"(?:cryo)?vitrif(?:ied|y|ying)|high[-\s]pressure[-\s]froze\w*|HPF|cryo-?fixed|plung(?:ed?|ing)(?=\s(?:in|into|the|by|grids|freez))|plunge-?frozen|slam-?frozen|eingefroren|"
+     r"(?:cryo)?vitrif(?:ied|y|ying)|high[-\s]pressure[-\s]froze\w*|(?<!\d\s)(?-i:HPF)|cryo-?fixed|plung(?:ed?|ing)(?=\s(?:in|into|the|by|grids|freez))|plunge-?frozen|slam-?frozen|eingefroren|"
      r"cryo-?immobili[sz]ed", r"(?:high[-\s]pressure[-\s]|plunge[-\s]?|cryo-?|rapid\s)?freezing|vitrification|cryo-?fixation|cryo-?immobili[sz]ation"),
     ("substitute", r"freeze[-\s]?substitut(?:ed?|ing)|substitut(?:ed|ing)(?!\s(?:with|for|by)\s\w+\sresin)|(?:quick\s)?QFS|gefriersubstituiert",
      r"(?:quick\s|rapid\s)?freeze[-\s]?substitution|substitution|AFS\s(?:protocol|program(?:me)?)|gefriersubstitution|FS(?=\s(?:in|was|with|medium)|:)"),
@@ -75,7 +76,7 @@ _ACTIONS: Final = (
     ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|smoothed|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
-     r"vibratomed|geschnitten|schneiden|section(?=\s(?:at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*schnitte|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:semi-?|ultra-?)?thins?(?=:?\s~?\d+(?:[.,]\d+)?\s?(?:[-–]\s?\d+\s?)?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
+     r"vibratomed|geschnitten|schneiden|section(?=\s(?:\d|at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*schnitte|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:semi-?|ultra-?)?thins?(?=:?\s~?\d+(?:[.,]\d+)?\s?(?:[-–]\s?\d+\s?)?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
     ("collect", r"collect(?:ed|ing)?|lift(?:ed)?(?:\s\w+)?\s(?:out|off|up)(?=\s(?:on|onto|with|from|the|in)\b)|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
     ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampf(?:t|en)|besputter(?:t|n)|"
      r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:carbon|gold|platinum|metal|Au|Pt|Ir)\scoat|(?:GIS|platinum|carbon)\sdeposition"),
@@ -86,7 +87,7 @@ _ACTIONS: Final = (
     ("store", r"stor(?:ed?|ing)|aufbewahrt|gelagert|kept\suntil|keep\suntil", r"storage|lagerung"),
     ("thaw", r"einfrieren/auftauen|auftauen|aufgetaut|(?:freeze[-\s])?thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|[.,;]|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
     ("handle", r"glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|(?:ultra)?centrifug(?:ed?|ing)|sp(?:un|in)(?=\s(?:down|at|for|in)|\W|\Z)|pellet(?:ed)?(?=\s(?:by|at|for|in|cells)|\W|\Z)|"
-     r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|(?:UV-?\s?)?sterili[sz]ed|hydroly[sz]ed|sonicat(?:ed?)|"
+     r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|(?:UV-?\s?)?sterili[sz]ed|dechorionated|demembranated|decellulari[sz]ed|dewaxed|hydroly[sz]ed|sonicat(?:ed?)|"
      r"ozone[-\s]cleaned|silani[sz]ed|cleaved|filtered(?=\sonto)|homogeni[sz]ed|deparaffini[sz]ed|rehydrat(?:ed?|ing)", r"glow[-\s]discharg(?:e|ing)|centrifugation|decalcification"),
     ("remove", r"remov(?:ed?|ing)|aspirat(?:ed?|ing)|discard(?:ed)?|decant(?:ed)?|drain(?:ed)?|suck(?:ed)?\soff|wick(?:ed)?", r"removal"),
     ("hold", r"kept|keep|left|leave|held|hold|remain(?:ed)?|continu(?:ed?|ing)|allow(?:ed)?|let|stand|stay(?:ed)?|belassen|stehen", r"(?!)"),
@@ -158,12 +159,116 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
 
 # imperatives that are nouns elsewhere
 _BASE = frozenset(
-    "mix cover drop load apply place move change exchange replace add hold leave keep stand let allow transfer remove "
-    "aspirate discard drain stain wash rinse fix mount clip glue attach trim section slice collect pick coat mill polish store "
-    "thaw dry blot incubate treat heat cool rotate agitate shake invert react develop clean bleach etch spin pellet suspend "
-    "resuspend quench block label freeze embed cure harden bake harvest plate grow seed culture dissolve dilute adjust filter "
-    "brush paint smear spread pour inject pipette float warm substitute dehydrate infiltrate polymerise polymerize perfuse flush "
-    "dissect excise scrape sandwich soak immerse submerge expose equilibrate microwave dice mince face raise ramp bring".split()
+    [
+        "mix",
+        "cover",
+        "drop",
+        "load",
+        "apply",
+        "place",
+        "move",
+        "change",
+        "exchange",
+        "replace",
+        "add",
+        "hold",
+        "leave",
+        "keep",
+        "stand",
+        "let",
+        "allow",
+        "transfer",
+        "remove",
+        "aspirate",
+        "discard",
+        "drain",
+        "stain",
+        "wash",
+        "rinse",
+        "fix",
+        "mount",
+        "clip",
+        "glue",
+        "attach",
+        "trim",
+        "section",
+        "slice",
+        "collect",
+        "pick",
+        "coat",
+        "mill",
+        "polish",
+        "store",
+        "thaw",
+        "dry",
+        "blot",
+        "incubate",
+        "treat",
+        "heat",
+        "cool",
+        "rotate",
+        "agitate",
+        "shake",
+        "invert",
+        "react",
+        "develop",
+        "clean",
+        "bleach",
+        "etch",
+        "spin",
+        "pellet",
+        "suspend",
+        "resuspend",
+        "quench",
+        "block",
+        "label",
+        "freeze",
+        "embed",
+        "cure",
+        "harden",
+        "bake",
+        "harvest",
+        "plate",
+        "grow",
+        "seed",
+        "culture",
+        "dissolve",
+        "dilute",
+        "adjust",
+        "filter",
+        "brush",
+        "paint",
+        "smear",
+        "spread",
+        "pour",
+        "inject",
+        "pipette",
+        "float",
+        "warm",
+        "substitute",
+        "dehydrate",
+        "infiltrate",
+        "polymerise",
+        "polymerize",
+        "perfuse",
+        "flush",
+        "dissect",
+        "excise",
+        "scrape",
+        "sandwich",
+        "soak",
+        "immerse",
+        "submerge",
+        "expose",
+        "equilibrate",
+        "microwave",
+        "dice",
+        "mince",
+        "face",
+        "raise",
+        "ramp",
+        "bring",
+    ]
 )
 _IMPERATIVE_BEFORE = re.compile(
     r"(?:\A|[.;:,()\n|>*_–—-]|\b(?:and|then|or|to|next|first|finally|und|carefully|gently|quickly|briefly|immediately|slowly|again|directly|please|must|should|"

@@ -1,4 +1,5 @@
 """Sentences to clauses: one clause for each treatment."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 
@@ -128,7 +129,33 @@ _UNKNOWN = re.compile(
     r"\W*([A-Za-z][\w'-]{1,20}(?:\s[A-Za-z][\w-]{0,15})?)[\s:,]+\d{1,2}\s?[x×]\s?\d+(?:[-–]\d+)?\s?(?:min|['`′’]|sec|s\b|h\b)"
 )
 _FUNCTION_WORDS = frozenset(
-    "vakuum vacuum rotator shaker microwave pause spin pure then fresh and last again rinse wash washes rinses dann je each for repeat neat change changes".split()
+    [
+        "vakuum",
+        "vacuum",
+        "rotator",
+        "shaker",
+        "microwave",
+        "pause",
+        "spin",
+        "pure",
+        "then",
+        "fresh",
+        "and",
+        "last",
+        "again",
+        "rinse",
+        "wash",
+        "washes",
+        "rinses",
+        "dann",
+        "je",
+        "each",
+        "for",
+        "repeat",
+        "neat",
+        "change",
+        "changes",
+    ]
 )
 _NO = re.compile(
     r"\b(?:without|no|omit\w*|instead\sof|not|skip)\s(?:(?:any|the|further|prior|additional|intermediate|intervening|extra)\s)?\Z",
@@ -212,12 +239,7 @@ def _clause(
             and {cue.action for cue in c.cues} <= {"remove"}
         ]  # fmt: skip
         strong = [c for c in cues if c.action not in _WEAK]
-        if (
-            action in _WEAK
-            and strong
-            and all(c.is_verb for c in strong[:1])
-            and _GLUED.match(text[main.cues[0].start : main.cues[0].end])
-        ):
+        if action in _WEAK and strong and strong[0].is_verb:
             action = strong[0].action
         head = text[main.start : main.end]
         if _CONTEXT_HEAD.match(head) and len(group) > 1:
@@ -323,7 +345,7 @@ def _stands_alone(text: str, group: Sequence[_Chunk]) -> bool:
         return False
     named = {m.group for c in group for m in c.materials}
     opened = len(group) > 1 or group[0].link != ""
-    return _is_treatment(group) or bool(named & _STRONG_GROUPS) and opened
+    return _is_treatment(group) or (bool(named & _STRONG_GROUPS) and opened)
 
 
 def unknown_name(words: str) -> str | None:
@@ -374,11 +396,11 @@ def _begins(
     new = {m.canonical for m in chunk.materials} - {m.canonical for c in group for m in c.materials}
     foreign = {m.group for m in chunk.materials} & _STRONG_GROUPS
     if foreign and (
-        last_action == "wash" and timed or last_action in ("section", "collect", "trim")
+        (last_action == "wash" and timed) or last_action in ("section", "collect", "trim")
     ):
         return True, False
     if ";" in chunk.link and (
-        named and new or chunk.quantities and (chunk.materials or unknown_name(words))
+        (named and new) or (chunk.quantities and (chunk.materials or unknown_name(words)))
     ):
         return True, False
     held = {m.group for c in group for m in c.materials}

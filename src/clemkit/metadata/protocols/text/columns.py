@@ -1,4 +1,5 @@
 """Tables: what a column holds by its header, and bare numbers with the unit of their column."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 

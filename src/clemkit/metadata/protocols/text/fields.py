@@ -1,4 +1,5 @@
 """Quantities and words of a step to its fields; what has no field of its own becomes a parameter."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 
@@ -215,10 +216,8 @@ def _words(step: _Step, clauses: Sequence[Clause], registry: Registry) -> None:
     """Fill the fields that hold words of the text."""
     text = step.text
     for slot, rule, pattern in _WORDS:
-        if (
-            slot not in step.slots
-            or slot == "container"
-            and step.name in ("SectionCollection", "Sectioning")
+        if slot not in step.slots or (
+            slot == "container" and step.name in ("SectionCollection", "Sectioning")
         ):
             continue
         for clause in clauses:
@@ -230,30 +229,7 @@ def _words(step: _Step, clauses: Sequence[Clause], registry: Registry) -> None:
                     span(text, start, start + len(words), rule, 0.8, field=slot, source=step.source)
                 )
                 break
-    for clause in clauses:
-        if found := re.search(
-            r"(?:under|in\sa?|with)\s(?:\w+\s)?vacuum\b|vacuum\s(?:on|oven|helps)|\bVakuum\b|\bvacuum\b",
-            text[clause.start : clause.end],
-            re.I,
-        ):
-            if (
-                not re.search(r"(?:no|without)\s\Z", text[: clause.start + found.start()][-9:])
-                and "filtr" not in text[clause.start + found.end() : clause.start + found.end() + 8]
-            ):
-                start = clause.start + found.start()
-                step.fields["vacuum"] = True
-                step.spans.append(
-                    span(
-                        text,
-                        start,
-                        start + len(found[0]),
-                        "vacuum",
-                        0.8,
-                        field="vacuum",
-                        source=step.source,
-                    )
-                )
-                break
+    _vacuum(step, clauses)
     for clause in clauses:
         for flag, pattern in _FLAGS.items():
             if flag not in step.fields and (
@@ -293,6 +269,30 @@ def _words(step: _Step, clauses: Sequence[Clause], registry: Registry) -> None:
         step.fields["equipment"] = equipment
 
 
+def _vacuum(step: _Step, clauses: Sequence[Clause]) -> None:
+    for clause in clauses:
+        found = _VACUUM.search(step.text, clause.start, clause.end)
+        if found is None or re.search(r"(?:no|without)\s\Z", step.text[: found.start()][-9:]):
+            continue
+        step.fields["vacuum"] = True
+        step.spans.append(
+            span(
+                step.text,
+                found.start(),
+                found.end(),
+                "vacuum",
+                0.8,
+                field="vacuum",
+                source=step.source,
+            )
+        )
+        return
+
+
+_VACUUM = re.compile(
+    r"(?:under|in\sa?|with)\s(?:\w+\s)?vacuum\b|\bvacuum\s(?:on|oven|helps)|\bva[ck]uum\b(?!\s(?:filt|desicc))",
+    re.I,
+)
 _FLAGS = {
     "is_pause_point": re.compile(
         r"pause\s?point|stopping\spoint|safe\sstop|can\sbe\s(?:kept|stored|left|paused|interrupted)|may\sbe\sstored",

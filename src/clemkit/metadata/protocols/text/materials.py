@@ -1,4 +1,5 @@
 """Materials that a text names, with what each is for; and what a bare word such as *buffer* means."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 
@@ -237,6 +238,7 @@ def _is_meant(mention: Mention, text: str) -> bool:
     name, behind = mention.canonical, text[mention.end : mention.end + 40]
     if (
         mention.kind == "tag"
+        or group_of(name) == "film"
         or name in _EXPRESSED
         or name.endswith(" tape")
         or _OVERNAMED.match(mention.verbatim)

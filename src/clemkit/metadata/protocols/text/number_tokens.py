@@ -1,4 +1,5 @@
 """Numbers in prose, each with the unit behind it; numbers of citations and catalogues are left out."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 
@@ -109,21 +110,18 @@ def _inside_name(text: str, start: int, end: int) -> bool:
     if re.match(r"['′’]?-[A-Za-z]{4}", text[end : end + 6]) and re.search(
         r",\Z|\d\Z", before + text[start:end]
     ):
-        return (
-            bool(re.match(r"['′’]-[A-Za-z]", behind))
-            or "," in text[start:end]
-            and not _UNIT.match(text, end)
+        return bool(re.match(r"['′’]-[A-Za-z]", behind)) or (
+            "," in text[start:end] and not _UNIT.match(text, end)
         )
     return bool(re.match(r"['′’]-|,\d?['′’]", behind))
 
 
 def _unit(text: str, start: int, end: int, value: float) -> tuple[tuple[str, str] | None, int]:
-    if found := _SECONDS_MARK.match(text, end):
-        if value <= 120 and not _closes_quotation(text, start, found[0]):
-            return ("s", "duration"), found.end()
-    if found := _MINUTES.match(text, end):
-        if not _closes_quotation(text, start, found[0]):
-            return ("min", "duration"), found.end()
+    found = _SECONDS_MARK.match(text, end)
+    if found and value <= 120 and not _closes_quotation(text, start, found[0]):
+        return ("s", "duration"), found.end()
+    if (found := _MINUTES.match(text, end)) and not _closes_quotation(text, start, found[0]):
+        return ("min", "duration"), found.end()
     found = _UNIT.match(text, end)
     if not found:
         return None, end
@@ -140,7 +138,7 @@ def _unit(text: str, start: int, end: int, value: float) -> tuple[tuple[str, str
     if (
         word.unit in ("s", "d")
         and found[0] in ("s", "d")
-        and (value >= 1900 or value == int(value) % 10 == 0 and value > 150)
+        and (value >= 1900 or (value == int(value) % 10 == 0 and value > 150))
     ):
         return None, end  # the 1980s
     if (

@@ -2,6 +2,7 @@
 
 What such a word means is an interpretation and marked as one; the figures are conventions.
 """
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
                 and _ANEW.search(text[stages[-1]["duration"][1].end : quantity.start])
             )
             near = following is not None and following.start - quantity.end < 4
-            if opens and near or not stages:
+            if (opens and near) or not stages:
                 pending = quantity
             elif "repeats" not in stages[-1] and not anew:
                 stages[-1]["repeats"] = (int(quantity.value or 1), quantity)
@@ -117,7 +117,7 @@ def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[Fou
         )
         if quantity.kind == "temperature" and (leads or _FROM.search(before)):
             slot = "start_temperature"
-        if not stages or slot in stages[-1] or slot == "start_temperature" and len(stages[-1]):
+        if not stages or slot in stages[-1] or (slot == "start_temperature" and len(stages[-1])):
             stages.append({})
         stages[-1][slot] = (quantity.plain(), quantity)
     numbers = [number for number, stage in enumerate(stages, 1) if stage]
@@ -127,9 +127,8 @@ def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[Fou
             "end_temperature" in stage
             and "start_temperature" not in stage
             and "ramp_rate" not in stage
-        ):
-            if "duration" in stage or number == 1:
-                stage["start_temperature"] = stage["end_temperature"]
+        ) and ("duration" in stage or number == 1):
+            stage["start_temperature"] = stage["end_temperature"]
     step.fields["temperature_program"] = [
         _emit(step, stage, f"temperature_program/{number}", text, own=False)
         for number, stage in enumerate(stages, 1)

@@ -233,7 +233,7 @@ class _Reader:
         return self._found
 
     def _link(self, index: int) -> str:
-        """Text between number *index*, with its unit, and the next; a rare sign if there is none."""
+        """Text between number *index*, with its unit, and the next; NUL if there is none."""
         if index + 1 >= len(self._tokens):
             return "\0"
         return self._text[self._tokens[index].end : self._tokens[index + 1].start]
@@ -290,22 +290,23 @@ class _Reader:
             r"\s?(?:h\b|[ap]\.?m|Uhr|o'clock)", behind
         ):
             return last + 1
-        if (
-            re.match(r"\s?(?:h|hour)?\s?\(?(?:light|dark|L/?:?D)", behind)
-            or end.unit
-            and end.unit[1] == "duration"
+        if re.match(r"\s?(?:h|hour)?\s?\(?(?:light|dark|L/?:?D)", behind) or (
+            end.unit and end.unit[1] == "duration"
         ):
             return last + 1
         if end.unit is not None and end.unit[1] != "length" and "/" not in end.unit[0]:
             return None
-        divisor = end.value if last == index + 1 else 0.0
-        kind = "ratio"
-        if last == index + 1 and first.value == 1 and divisor >= 15:
-            kind = "dilution"
-        value = first.value / divisor if divisor else None
+        until = end.end_number
+        if further := re.match(r"\s?(?:[-–]|to)\s?\d+\s?:\s?\d+", self._text[until : until + 14]):
+            until += further.end()  # 1:50–1:200
+            while last + 1 < len(tokens) and tokens[last + 1].start < until:
+                last += 1
+        several = until != end.end_number or last != index + 1
+        kind = "dilution" if first.value == 1 and end.value >= 15 else "ratio"
+        value = first.value / end.value if end.value and not several else None
         self._add(
             first.start,
-            end.end_number,
+            until,
             kind,
             "dimensionless",
             value=value,
@@ -325,7 +326,7 @@ class _Reader:
         following = self._tokens[index + 1] if index + 1 < len(self._tokens) else None
         behind = self._text[token.end : token.end + 40]
         if following and _TIMES.fullmatch(link):
-            if following.unit and following.unit[1] in ("length",) or _TIMES_AHEAD.search(before):
+            if (following.unit and following.unit[1] in ("length",)) or _TIMES_AHEAD.search(before):
                 return index + 2 if following.unit else index + 1
             if (
                 following.unit is None
@@ -380,13 +381,8 @@ class _Reader:
             slack = abs(following.value)
             unit = following.unit or token.unit
             if unit == token.unit or token.unit is None:
-                end = following if following.unit or not token.unit else following
-                return _Item(
-                    token,
-                    Token(token.start, end.end_number, end.end, token.value, unit),
-                    slack,
-                    "tolerance",
-                ), index + 2
+                end = Token(token.start, following.end_number, following.end, token.value, unit)
+                return _Item(token, end, slack, "tolerance"), index + 2
         if (
             token.unit and following.unit and (token.unit[0], following.unit[0]) in _SMALLER
             and re.fullmatch(r"\s?(?:and\s)?\s?", link) and following.value < 60
@@ -504,11 +500,11 @@ class _Reader:
         if unit[0].startswith("percent") and max(numbers) > 100:
             return False
         if unit[1] == "concentration":
-            if len(numbers) >= 3 or unit[0].startswith("percent") and numbers[0] >= 10:
+            if len(numbers) >= 3 or (unit[0].startswith("percent") and numbers[0] >= 10):
                 return True
             return bool(links & {"and", "or", "und", "oder", "/"})
         before = self._text[max(0, items[0].first.start - 14) : items[0].first.start]
-        if not _INHERITED_BEFORE.search(before) or links == {"/"} and len(numbers) == 2:
+        if not _INHERITED_BEFORE.search(before) or (links == {"/"} and len(numbers) == 2):
             return False
         return len(numbers) >= 3 or bool(links & {"and", "or", "und", "oder"})
 
@@ -576,7 +572,8 @@ def _in_one_unit(item: _Item) -> tuple[float, float, str]:
     """Return the ends of a range such as ``30 min to 2 h`` in the smaller unit."""
     values = model_map()["enums"]["Unit"]["values"]
     first, last = item.first, item.last
-    assert first.unit is not None and last.unit is not None  # the caller has looked
+    assert first.unit is not None
+    assert last.unit is not None
     factors = [float(values[u[0]]["factor"]) for u in (first.unit, last.unit)]
     small = min(factors)
     name = first.unit[0] if factors[0] == small else last.unit[0]

@@ -1,4 +1,5 @@
 """Text to protocol: segments, clauses, steps, with the place of every value."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 from clemkit.errors import Problem
 from clemkit.metadata.protocols.reading import ProtocolReading
 from clemkit.metadata.protocols.text.actions import describes, find_cues
-from clemkit.metadata.protocols.text.classify import History, classify
+from clemkit.metadata.protocols.text.classify import classify
 from clemkit.metadata.protocols.text.clauses import Clause, split_segment, unknown_name
 from clemkit.metadata.protocols.text.columns import (
     Column,
@@ -19,6 +20,7 @@ from clemkit.metadata.protocols.text.columns import (
     label_of,
 )
 from clemkit.metadata.protocols.text.fields import step_fields
+from clemkit.metadata.protocols.text.history import Evidence, History
 from clemkit.metadata.protocols.text.materials import NamedMaterial, find_named_materials
 from clemkit.metadata.protocols.text.quantities import FoundQuantity, find_quantities
 from clemkit.metadata.protocols.text.registry import Registry
@@ -222,8 +224,7 @@ def _draft(
         words.rstrip().endswith("?")
         or _DEFINITION.match(words)
         or _REMARK.match(words)
-        or _NEGATED.search(words)
-        and not numbers
+        or (_NEGATED.search(words) and not numbers)
     ):
         draft.rule, draft.materials, draft.quantities = "remark", [], []
         return draft
@@ -254,15 +255,11 @@ def _draft(
     ):
         groups.add("resin")
     found = classify(
-        clause.action,
-        groups,
-        words,
-        history,
-        hottest=hottest,
-        has_time=timed,
-        repeated=repeated,
-        diluted=diluted,
-    )
+        Evidence(
+            action=clause.action, groups=frozenset(groups), words=words, history=history,
+            hottest=hottest, timed=timed, repeated=repeated, diluted=diluted,
+        )
+    )  # fmt: skip
     only_nouns = bool(clause.cues) and not any(c.is_verb for c in clause.cues)
     if not numbers and _is_title(text, clause):
         draft.materials = []
@@ -299,7 +296,7 @@ def _is_own_line(text: str, segment: Segment) -> bool:
 
 
 def _is_title(text: str, clause: Clause) -> bool:
-    """Whether a sentence has no verb: *Pre-embedding immunolabelling.*"""
+    """Whether a sentence has no verb: *Pre-embedding immunolabelling.*."""
     segment = clause.segment
     words = text[segment.start : segment.end]
     if segment.kind != "sentence" or clause.start != segment.start or not words[0].isupper():
@@ -418,7 +415,7 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
         "handle",
     ):
         return False
-    if last.name in ("UnparsedStep", "OtherStep") and not same_sentence or groups:
+    if (last.name in ("UnparsedStep", "OtherStep") and not same_sentence) or groups:
         return False
     if clause.segment.kind == "row" and last.name in _PROGRAMMES and draft.quantities:
         return any(q.kind == "temperature" for q in draft.quantities)

@@ -2,6 +2,7 @@
 
 Every character that is not white space lies in exactly one segment: nothing is lost.
 """
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 
@@ -201,7 +202,7 @@ def _is_heading(text: str, lines: list[tuple[int, int]], at: int) -> bool:
             and not marker["number"]
         ):
             return True
-        return content.endswith(":") and bool(inner) or deeper and bool(inner)
+        return (content.endswith(":") and bool(inner)) or (deeper and bool(inner))
     if content.endswith(":"):
         return len(content.split()) <= 10
     alone = not following or bool(_BULLET.match(following))

@@ -11,7 +11,7 @@ def span(
     text: str, start: int, end: int, rule: str, confidence: float, *, field: str | None = None,
     interpreted: bool = False, source: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the span of ``text[start:end]``; *field* is what was read there, none for the whole."""
+    """Return the span of ``text[start:end]``; *field* was read there, none for the whole."""
     given: dict[str, Any] = {
         "span_source": source,
         "span_start": start,

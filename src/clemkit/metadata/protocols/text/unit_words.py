@@ -1,4 +1,5 @@
 """Spellings of units in protocols: a pattern for each unit of the model, and its kind."""
+# ruff: noqa: E501  a pattern is read in one piece
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step uses: each material once, with the concentration, amount or ratio that belongs to it."""
+"""What a step uses: each material once, with its concentration, amount or ratio."""
 
 from __future__ import annotations
 
