@@ -38,6 +38,7 @@ def check_sections(data: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _accessions(every)
     yield from _types(every)
     yield from _affiliations(every)
+    yield from _references(every)
     yield from _titles(beside)
     yield from check_nested(every)
     for section in beside:
@@ -47,13 +48,34 @@ def check_sections(data: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _unused(beside)
 
 
+def _referred(every: Sequence[Section]) -> Iterator[tuple[Section, int, str]]:
+    for section in every:
+        for index, item in attributes(section.data):
+            if item.get("reference") and item.get("value"):
+                yield section, index, str(item["value"])
+
+
+def _references(every: Sequence[Section]) -> Iterator[Finding]:
+    known = {str(s.data["accno"]) for s in every if s.data.get("accno")}
+    for section, index, target in _referred(every):
+        name = str(section.data["attributes"][index].get("name", ""))
+        if target not in known and not (section.kind == "author" and name == "affiliation"):
+            place = (*section.location, "attributes", index)
+            message = f"expected the accession of a section; found {target!r}, which is nowhere"
+            yield finding(place, "PT-reference", message, "describe it, or take the reference out")
+
+
 def _accessions(every: Sequence[Section]) -> Iterator[Finding]:
     seen: dict[str, Section] = {}
+    used = {target for _, _, target in _referred(every)}
     for section in every:
         name = section.data.get("accno")
         if name and seen.setdefault(str(name), section) is not section:
             message = f"expected each accession once; found {name!r} again"
-            yield finding(section.location, "PT-accession-duplicate", message, "rename one")
+            # only what is referred to becomes ambiguous
+            level: Any = "error" if name in used else "warning"
+            place = section.location
+            yield finding(place, "PT-accession-duplicate", message, "rename one", severity=level)
 
 
 def _types(every: Sequence[Section]) -> Iterator[Finding]:
@@ -224,17 +246,37 @@ def _dangling(beside: Sequence[Section]) -> Iterator[Finding]:
             edits = [Edit("set", (*place, "value"), meant)]
             edits += [Edit("delete", p) for p in parts]
             joined.update(parts)
-        elif meant and len(target) > len(meant) and meant in [_title(s) for s in free]:
+        elif meant and _longer(target, meant) and meant in [_title(s) for s in free]:
             # the longer of the two, so that no word is lost
             holder = next(s for s in free if _title(s) == meant)
             where = next(i for i, _ in attributes(holder.data, "Title"))
             edits = [Edit("set", (*holder.location, "attributes", where, "value"), target)]
-            edits = edits if _same(meant) != _same(target) else []
         if meant and not edits:
             edits = [Edit("set", (*place, "value"), meant)]
+        if not edits and (
+            untitled := _untitled(beside, kind, {t for _, _, k, t in places if k == kind}, titles)
+        ):
+            edits = [_with_title(untitled, target)]
         message = f"expected the title of a {ASSOCIATED[kind]}; found {target!r}, which is nowhere"
         hint = f"did you mean {meant!r}?" if meant else f"titles are {titles[:4]}"
         yield finding(place, "PT-association-dangling", message, hint, *edits)
+
+
+def _untitled(
+    beside: Sequence[Section], kind: str, targets: set[str], titles: Sequence[str]
+) -> Section | None:
+    """Return the only section without a title where only one title is missing."""
+    found = [s for s in beside if s.kind == kind and not _title(s)]
+    return found[0] if len(found) == len(targets - set(titles)) == 1 else None
+
+
+def _with_title(section: Section, title: str) -> Edit:
+    for index, _ in attributes(section.data, "Title"):
+        return Edit("set", (*section.location, "attributes", index, "value"), title)
+    item = {"name": "Title", "value": title}
+    if not section.data.get("attributes"):
+        return Edit("set", (*section.location, "attributes"), [item])
+    return Edit("insert", (*section.location, "attributes", 0), item)
 
 
 def _torn_title(
@@ -256,7 +298,7 @@ def _meant(target: str, titles: Sequence[str], free: Sequence[str]) -> str | Non
     """Return the title that *target* can only mean; None when that cannot be told.
 
     It is the same but for case and spaces, or the only one that nobody names and that begins
-    alike, or the only close one.
+    alike, or the only close one, or the only one at all.
     """
     same = [t for t in titles if _same(t) == _same(target)]
     if len(same) == 1:
@@ -265,7 +307,14 @@ def _meant(target: str, titles: Sequence[str], free: Sequence[str]) -> str | Non
     if len(begins) == 1:
         return begins[0]
     close = [t for t in titles if SequenceMatcher(None, _same(t), _same(target)).ratio() > 0.85]
-    return close[0] if len(close) == 1 else None
+    if len(close) == 1:
+        return close[0]
+    # described, named by nobody, and there is no other
+    return titles[0] if len(titles) == 1 and free else None
+
+
+def _longer(one: str, other: str) -> bool:
+    return len(_same(one)) > len(_same(other)) and _begins(one, other)
 
 
 def _begins(one: str, other: str) -> bool:

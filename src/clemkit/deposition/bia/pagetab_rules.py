@@ -45,6 +45,7 @@ PAGETAB_RULES: Final[Mapping[str, str]] = {
     "PT-association-dangling": "An association names a title that no section has.",
     "PT-association-incomplete": "An association does not name what it has to.",
     "PT-association-missing": "A study component has no associations.",
+    "PT-reference": "A reference leads to no section.",
     "PT-nested": "A section lies inside a study component and not beside it.",
     "PT-unused": "A section is described and no study component refers to it.",
 }

@@ -212,11 +212,17 @@ def _licence(item: Attribute, place: Location) -> Iterator[Finding]:
 
 
 def _links(section: Section, accession: str) -> Iterator[Finding]:
-    links = section.data.get("links")
-    for index, link in enumerate(links if isinstance(links, list) else []):
-        if isinstance(link, Mapping):
-            place = (*section.location, "links", index)
-            yield from _link(link, place, accession)
+    for place, link in _flat(section.data.get("links"), (*section.location, "links")):
+        yield from _link(link, place, accession)
+
+
+def _flat(value: Any, place: Location) -> Iterator[tuple[Location, Mapping[str, Any]]]:
+    """Yield links with their places; a table of links is a list in the list."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _flat(item, (*place, index))
+    elif isinstance(value, Mapping):
+        yield place, value
 
 
 def _link(link: Mapping[str, Any], place: Location, accession: str) -> Iterator[Finding]:

@@ -75,6 +75,11 @@ def split_text(data: Data) -> None:
         part(data, "Biosample")["attributes"].append(attribute("Experimental variable", text))
 
 
+def two_specimens(data: Data) -> None:
+    data["section"]["subsections"].append(section("Specimen", "s2", Title="Section"))
+    put(part(data, "Study Component")["subsections"][0], "Specimen", "Something else")
+
+
 def torn_title(data: Data) -> None:
     put(part(data, "Specimen"), "Title", "Block, large, and cold")
     association = part(data, "Study Component")["subsections"][0]
@@ -165,7 +170,14 @@ FAULTS: list[tuple[str, Callable[[Data], None], Any]] = [
     ("PT-affiliation", with_value("author", "affiliation", "Example Institute"), "o1"),
     ("PT-affiliation", with_value("author", "affiliation", "o2"), None),
     ("PT-association-dangling", associated("Specimen", "block "), "Block"),
-    ("PT-association-dangling", associated("Biosample", "Another sample"), None),
+    ("PT-association-dangling", associated("Biosample", "Another sample"), "Cells"),
+    ("PT-association-dangling", two_specimens, None),
+    ("PT-title-missing", without("Specimen", "Title"), None),
+    ("PT-association-dangling", without("Specimen", "Title"), "Block"),
+    ("PT-reference", lambda d: part(d, "Biosample")["attributes"].append(
+        attribute("Source", "b7", reference=True)), None),
+    ("PT-link-scheme", lambda d: d["section"]["links"].append([{"url": "www.ebi.ac.uk"}]),
+     "https://www.ebi.ac.uk"),
     # the longer of two titles stays
     ("PT-association-dangling", with_value("Specimen", "Title", "Block. See the paper."),
      "Block. See the paper."),
@@ -179,7 +191,6 @@ FAULTS: list[tuple[str, Callable[[Data], None], Any]] = [
     ("PT-section-empty", nested_stub, "Sizes"),
     ("PT-section-type", beside(section("Biosampel", Title="x")), None),
     ("PT-accession-duplicate", beside(section("Funding", "o1", Agency="x", grant_id="1")), None),
-    ("PT-title-missing", without("Specimen", "Title"), None),
     ("PT-title-repeated", beside(section("Specimen", "s2", Title="Block")), None),
     ("PT-unused", beside(section("Specimen", "s2", Title="Other block")), None),
     ("PT-file-list", without("Study Component", "File List"), None),
