@@ -167,6 +167,24 @@ def test_a_file_that_grows_while_it_is_packed_is_named(folder):
         build_package(plan, folder / "PACKAGE", TEXTS)
 
 
+def test_a_file_that_changes_after_it_was_read_is_named_too(folder, monkeypatch):
+    real = execute_module.digest_file
+
+    def digest_then_write(path, size, mtime_ns):
+        found = real(path, size, mtime_ns)
+        if path.name == "s1.tif":
+            path.write_bytes(b"another content")
+        return found
+
+    monkeypatch.setattr(execute_module, "digest_file", digest_then_write)
+    with pytest.raises(DepositionError, match=r"s1\.tif: expected a file that stays"):
+        build(folder)
+    assert not (folder / "PACKAGE/manifest-sha256.txt").exists()
+    monkeypatch.undo()
+    build(folder, overwrite=True)
+    assert (folder / "PACKAGE/data/em/s1.tif").read_bytes() == b"another content"
+
+
 def test_links_are_followed_and_dead_ones_named(folder):
     where = folder / "raw/em"
     (where / "s5.tif").symlink_to(where / "s0.tif")
