@@ -14,12 +14,12 @@ References
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft as sf
 from numpy.typing import NDArray
 
 from clemkit.geometry import FloatArray
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.intensity import oriented_blur
+from clemkit.registration.noise import Noise, WhitenedNoise, noise_line
 from clemkit.registration.structures import Structures
 
 __all__ = ["Appearance"]
@@ -68,7 +68,6 @@ class Appearance:
         self.signal: FloatImage = np.zeros(structures.grid.shape_zyx, np.float32)
         self.expected: FloatImage = self.signal
         self.variance: FloatImage = np.ones(structures.grid.shape_zyx, np.float32)
-        self.correlation_volume = 1.0
 
     def set_blur(self, blur_nm2: FloatArray) -> None:
         """Change the point spread function (covariance in nm²)."""
@@ -129,39 +128,12 @@ class Appearance:
         blurred = self._blur(image.astype(np.float32)) * s.fraction
         return np.bincount(s.piece.ravel(), blurred.ravel(), s.count + 1).astype(np.float64)
 
-    def fit_noise(self, image: FloatImage, weight: FloatImage, bins: int = 12) -> None:
+    def fit_noise(self, image: FloatImage, weight: FloatImage) -> None:
         """Fit the variance as a line in the expected image, from the residuals."""
-        used = weight > 0.3
-        residual, expected = (image - self.expected)[used], self.expected[used]
-        if len(residual) < 50 * bins:
-            self.variance[:] = max(float(residual.var()) if len(residual) else 1.0, _TINY)
-            return
-        edges = np.quantile(expected, np.linspace(0, 1, bins + 1))
-        place = np.digitize(expected, edges[1:-1])
-        level = np.array([expected[place == k].mean() for k in range(bins)])
-        # mostly the robust spread, some of the plain one: misfits are noise too
-        spread = np.array(
-            [
-                1.8 * np.median(np.abs(residual[place == k])) ** 2
-                + 0.18 * np.mean(residual[place == k] ** 2)
-                for k in range(bins)
-            ]
-        )
-        spread = np.maximum(spread, 1e-6 * float(spread.max()) + _TINY)
-        slope, base = np.polyfit(level, spread, 1, w=1 / spread)
-        line = slope * self.expected + base
-        self.variance = np.maximum(line, 0.3 * float(spread.min())).astype(np.float32)
+        self.variance = noise_line(image, self.expected, weight)
 
-    def fit_correlation_volume(self, normalised: FloatImage, used: NDArray[np.bool_]) -> None:
-        """Measure how many voxels share one independent residual.
-
-        The sum of the residual's autocorrelation over lags of up to three voxels.
-        """
-        z = normalised * used
-        shape = [n + 8 if n > 1 else 1 for n in z.shape]
-        auto = sf.irfftn(np.abs(sf.rfftn(z, shape)) ** 2, shape)
-        pairs = sf.irfftn(np.abs(sf.rfftn(used.astype(np.float32), shape)) ** 2, shape)
-        lags = [np.r_[0:4, -3:0] if n > 4 else np.array([0]) for n in z.shape]
-        index = np.ix_(*lags)
-        rho = auto[index] / np.maximum(pairs[index], 1.0)
-        self.correlation_volume = max(float(rho.sum() / max(float(rho[0, 0, 0]), _TINY)), 1.0)
+    def measure_noise(
+        self, residual: FloatImage, used: NDArray[np.bool_], gradient: FloatImage
+    ) -> Noise:
+        """Measure the colour of residuals that were scaled to even variance."""
+        return WhitenedNoise.measure(residual, used, gradient)

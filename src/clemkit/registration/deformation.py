@@ -15,9 +15,10 @@ from clemkit.registration.features import FixedFeatures
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.intensity import gaussian_blur_nm
 from clemkit.registration.matching import coarse_grid
-from clemkit.registration.model_fit import ModelFit, fit_normalised
+from clemkit.registration.model_fit import ModelFit
+from clemkit.registration.normalised_fit import fit_normalised
 from clemkit.registration.pull import Pull, resample_to
-from clemkit.registration.refine import MovingCrop, final_fit, work_factor
+from clemkit.registration.refine import MovingCrop, final_fit, grey_fit, work_factor
 from clemkit.registration.scales import open_voxel_sizes_nm
 from clemkit.registration.search import prior_stiffness
 from clemkit.registration.settings import Settings
@@ -81,6 +82,20 @@ def fit_deformation(
             progress=progress,
         )
         return fit, structures
+    if features.labels is None:
+        fit, grid = grey_fit(
+            features,
+            crop,
+            affine,
+            lattice,
+            coefficients,
+            psf_zyx_nm=found.psf_zyx_nm,
+            spacing_nm=spacing,
+            stiffness=stiffness,
+            settings=settings,
+            progress=progress,
+        )
+        return fit, block_structures(grid, spacing / 2)
     factor = work_factor(features.grid, crop.grid, settings.work_voxel_nm)
     grid = features.grid.downsample(factor)
     template, template_grid = features.template(min(open_voxel_sizes_nm(grid)), found.psf_zyx_nm)
@@ -99,7 +114,7 @@ def fit_deformation(
             np.prod(np.maximum(reach / np.array(work.voxel_size_zyx_nm), 1.0))
         ),
         step_limit_nm=1.5 * blur,
-        adapt=detail_nm == 0,
+        adapt=False,
         progress=progress,
     )
     return fit, block_structures(work, spacing / 2)

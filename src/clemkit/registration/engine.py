@@ -20,8 +20,9 @@ from clemkit.provenance import Progress, Step, no_progress
 from clemkit.registration.deformation import SEGMENTATION_STIFFNESS, fit_deformation, unfold
 from clemkit.registration.features import fixed_features
 from clemkit.registration.heldout import estimate_error, hold_out, with_slack
+from clemkit.registration.mending import follow_down
 from clemkit.registration.outcome import assemble_result
-from clemkit.registration.refine import crop_moving, finer_levels, match_blurs
+from clemkit.registration.refine import crop_moving, match_blurs
 from clemkit.registration.result import RegistrationResult, StageRecord
 from clemkit.registration.scales import (
     crop_voxel_nm,
@@ -190,7 +191,10 @@ def _register(
         finest = max(
             2 * min(open_voxel_sizes_nm(crop.grid)), min(open_voxel_sizes_nm(features.grid))
         )
-        lattice, coefficients, correlation = finer_levels(
+        stiffness = 2 * prior_stiffness(features.grid, 900)
+        if detail > 0:
+            stiffness *= SEGMENTATION_STIFFNESS
+        lattice, coefficients, correlation = follow_down(
             features,
             crop,
             best,
@@ -198,9 +202,7 @@ def _register(
             spacings_nm=spacings,
             blur_zyx_nm=found.psf_zyx_nm,
             finest_voxel_nm=finest,
-            stiffness=2
-            * prior_stiffness(features.grid, 900)
-            * (SEGMENTATION_STIFFNESS if detail > 0 else 1.0),
+            stiffness=stiffness,
             detail_nm=detail,
             progress=progress,
         )

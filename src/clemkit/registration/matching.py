@@ -166,6 +166,7 @@ def match_lattice(
     stiffness: float,
     correlation_volume: float,
     step_limit_nm: float,
+    trust: FloatImage | None = None,
 ) -> tuple[FloatArray, Match]:
     """Refine a free-form deformation by Gauss-Newton with a bending penalty.
 
@@ -184,6 +185,8 @@ def match_lattice(
         Voxels per independent residual.
     step_limit_nm : float
         Largest displacement per iteration.
+    trust : (Z, Y, X) float32 array, optional
+        0 where the images have no say, 1 where they have.
 
     Returns
     -------
@@ -195,11 +198,15 @@ def match_lattice(
     match = compare(pull, template, gradient_t, lattice.field(current))
     for _ in range(iterations):
         weight = (match.weight / correlation_volume).astype(np.float32)
+        if trust is not None:
+            weight = weight * trust
         normal = lattice.normal_matrix(match.gradient, weight).toarray() + bending
         right = -lattice.project(weight * match.residual * match.gradient).ravel()
         right -= bending @ current.ravel()
         step = sl.cho_solve(positive_factor(normal), right).reshape(current.shape)
-        size = float(np.abs(lattice.field(step)).max())
+        move = np.abs(lattice.field(step)).max(axis=0)
+        # what has no say is carried along, however far
+        size = float(move.max() if trust is None else (move * trust).max())
         current = current + step * min(1.0, step_limit_nm / max(size, 1e-9))
         match = compare(pull, template, gradient_t, lattice.field(current))
         if size < 0.03 * step_limit_nm:

@@ -13,7 +13,9 @@ from clemkit.registration.appearance import Appearance
 from clemkit.registration.candidates import Candidate
 from clemkit.registration.features import FixedFeatures, read_mask, reduction
 from clemkit.registration.ffd_lattice import FfdLattice
+from clemkit.registration.grey_appearance import GreyAppearance
 from clemkit.registration.intensity import (
+    block_mean,
     gaussian_blur_nm,
     local_normalise,
     recorded_field,
@@ -23,14 +25,24 @@ from clemkit.registration.matching import coarse_grid, match_lattice
 from clemkit.registration.model_fit import ModelFit, fit_model
 from clemkit.registration.prepare import read_reduced
 from clemkit.registration.pull import AffineMap, Pull, resample_to
+from clemkit.registration.scales import open_voxel_sizes_nm
 from clemkit.registration.settings import Settings
 from clemkit.registration.structures import Structures, cut_pieces
 from clemkit.volumes import Volume
 
-__all__ = ["MovingCrop", "crop_moving", "final_fit", "finer_levels", "match_blurs", "work_factor"]
+__all__ = [
+    "MovingCrop",
+    "crop_moving",
+    "final_fit",
+    "finer_levels",
+    "grey_fit",
+    "match_blurs",
+    "work_factor",
+]
 
 FloatImage = NDArray[np.float32]
 _WORK_VOXELS = 700_000
+_GREY_CAUTION = 0.6  # residuals of grey images are mostly noise; see CountedNoise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,12 +171,7 @@ def work_factor(grid: Grid, moving_grid: Grid, wanted_nm: float | None) -> tuple
 
     Twice the finest moving voxel, but no more than a bounded number of work voxels.
     """
-    finest = min(
-        v
-        for v, n in zip(moving_grid.voxel_size_zyx_nm, moving_grid.shape_zyx, strict=True)
-        if n > 1
-    )
-    voxel = wanted_nm or 2 * finest
+    voxel = wanted_nm or 2 * min(open_voxel_sizes_nm(moving_grid))
     factor = np.array(reduction(grid, voxel))
     while grid.size / np.prod(factor) > _WORK_VOXELS:
         open_axes = [a for a in range(3) if grid.shape_zyx[a] > factor[a]]
@@ -223,3 +230,54 @@ def final_fit(
         progress=progress,
     )
     return fit, structures, appearance, start
+
+
+def grey_fit(
+    fixed: FixedFeatures,
+    moving: MovingCrop,
+    affine: AffineMap,
+    lattice: FfdLattice,
+    coefficients: FloatArray,
+    *,
+    psf_zyx_nm: FloatArray,
+    spacing_nm: float,
+    stiffness: float,
+    settings: Settings,
+    progress: Progress = no_progress,
+) -> tuple[ModelFit, Grid]:
+    """Fit the deformation with the fixed image itself as the model of the moving image.
+
+    Returns
+    -------
+    fit, grid
+        The work grid of the fit.
+    """
+    finest = min(open_voxel_sizes_nm(moving.grid))
+    factor = work_factor(fixed.grid, moving.grid, settings.work_voxel_nm or finest)
+    recorded = recorded_field(fixed.image)
+    image, grid = block_mean(fixed.image, fixed.grid, factor)
+    if recorded is not None:
+        share, _ = block_mean(recorded.astype(np.float32), fixed.grid, factor)
+        recorded = share > 0.99
+    inverse = np.linalg.inv(affine.linear)
+    smoothing = 0.4 * finest
+    light = gaussian_blur_nm(moving.light, smoothing, moving.grid.voxel_size_zyx_nm)
+    blur = inverse @ np.diag(psf_zyx_nm**2 + smoothing**2) @ inverse.T
+    model = GreyAppearance(
+        image, grid, blur_nm2=blur, window_nm=fixed.normalisation_nm, recorded=recorded
+    )
+    level = FfdLattice(
+        grid=grid, spacing_zyx_nm=(spacing_nm,) * 3, margin_zyx_nm=(spacing_nm / 4,) * 3
+    )
+    fit = fit_model(
+        Pull(light, moving.grid, grid, affine),
+        model,
+        level,
+        level.resample_from(lattice, coefficients),
+        stiffness=stiffness,
+        heavy_tail=20.0,
+        caution=_GREY_CAUTION,
+        stage="intensity fit",
+        progress=progress,
+    )
+    return fit, grid

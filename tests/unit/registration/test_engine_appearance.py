@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage as ndi
 
 from clemkit.geometry import Grid, Space
 from clemkit.registration.appearance import Appearance
@@ -133,24 +132,6 @@ def test_few_voxels_give_one_variance(structures, rng):
     found.fit_noise(image, weight)
     assert np.ptp(found.variance) == 0
     assert found.variance[0, 0, 0] == pytest.approx(image[0, :10, :20].var(), rel=1e-4)
-
-
-def test_correlation_volume_of_white_and_of_blurred_noise(structures, rng):
-    used = np.ones(GRID.shape_zyx, bool)
-    used[:, :, :3] = False
-    found = appearance(structures)
-    white = rng.normal(size=GRID.shape_zyx).astype(np.float32)
-    found.fit_correlation_volume(white, used)
-    assert 1 <= found.correlation_volume < 1.4
-    # of noise with a Gaussian kernel, the sum of correlations is that of a kernel sqrt(2) wider
-    sigma = 0.7
-    soft = ndi.gaussian_filter(white, sigma, mode="wrap")
-    lags = np.exp(-(np.arange(-3, 4) ** 2) / (4 * sigma**2)).sum()
-    found.fit_correlation_volume(soft / soft.std(), used)
-    assert found.correlation_volume == pytest.approx(lags**3, rel=0.3)
-    once = found.correlation_volume
-    found.fit_correlation_volume(7 * soft, used)
-    assert found.correlation_volume == pytest.approx(once, rel=1e-3)
 
 
 def test_trust_falls_towards_the_faces(structures):
