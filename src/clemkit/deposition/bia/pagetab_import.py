@@ -78,7 +78,9 @@ class _Import:
                 keep(self.out["study"], "pagetab", "section", section.data)
                 what = f"a section {section.data.get('type')!r}"
                 self.found.append(not_in_model(section.location, what, "the study"))
-        link_components(things, self.out)
+        for place, name in link_components(things, self.out):
+            what = "an association with what is not described"
+            self.found.append(not_in_model(place, what, name))
         order = (
             "id", "model_version", "study", "study_components", "agents", "instruments",
             "biological_samples", "specimens", "protocols", "acquisitions", "images",
@@ -131,6 +133,8 @@ class _Import:
             single = {"subsections": "section", "links": "link", "files": "file"}[key]
             for place, item in taken.children(key):
                 keep(thing, "pagetab", single, item)
+                if item.get("type") == "Associations":
+                    continue  # most become references
                 what = f"a {item.get('type') or single!r} inside"
                 self.found.append(not_in_model(place, what, str(thing.get("id", "it"))))
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from clemkit.deposition.bia.pagetab_document import Section, attributes, first_value, sections
+from clemkit.deposition.bia.pagetab_document import (
+    Location,
+    Section,
+    attributes,
+    first_value,
+    sections,
+)
 from clemkit.deposition.kept import keep, kept
 
 __all__ = ["link_components"]
@@ -20,19 +26,26 @@ CORRELATION = "Image correlation"
 Pair = tuple[Section, dict[str, Any]]
 
 
-def link_components(things: list[Pair], out: dict[str, Any]) -> None:
+def link_components(things: list[Pair], out: dict[str, Any]) -> list[tuple[Location, str]]:
     """Turn associations by title into references by id, in place.
 
     Each acquisition of a component gives one image, which stands for all images in its list of
     files: so acquisition, specimen and biosample hang together. An association that names what is
     not described stays in ``archive_settings`` of its component.
+
+    Returns
+    -------
+    list of (location, str)
+        Associations that stay, and the ids of their components.
     """
     named: dict[tuple[str, str], dict[str, Any]] = {}
     for section, thing in things:
         named.setdefault((section.kind, first_value(section.data, "Title")), thing)
+    left: list[tuple[Location, str]] = []
     for section, component in things:
         if section.kind == "studycomponent":
-            _component(section, component, named, out)
+            left += _component(section, component, named, out)
+    return left
 
 
 def _component(
@@ -40,7 +53,8 @@ def _component(
     component: dict[str, Any],
     named: dict[tuple[str, str], dict[str, Any]],
     out: dict[str, Any],
-) -> None:
+) -> list[tuple[Location, str]]:
+    left: list[tuple[Location, str]] = []
     imaged: dict[str, list[str]] = {}
     whole: list[Any] = []
     further: list[Any] = []
@@ -49,6 +63,7 @@ def _component(
             continue
         found = _targets(child, named)
         if found is None:
+            left.append(((*section.location, *child.location[1:]), str(component["id"])))
             continue
         whole.append(child.data)
         further += [item for _, item in attributes(child.data, CORRELATION)]
@@ -77,6 +92,7 @@ def _component(
             image["image_of"] = list(dict.fromkeys(specimens))
         out.setdefault("images", []).append(image)
         _add(component, "component_images", image["id"])
+    return left
 
 
 def _targets(
