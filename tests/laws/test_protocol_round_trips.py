@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from rdflib import RDF, Graph, Literal, URIRef
 
 from clemkit.metadata.load import read_document
-from clemkit.metadata.model_map import GENERATED, expand_curie
+from clemkit.metadata.model_map import GENERATED, expand_curie, model_map
 from clemkit.metadata.models import build, canonical, to_plain
 from clemkit.metadata.protocols import linked
 from clemkit.metadata.protocols.linked import linked_graph, linked_text
@@ -154,6 +154,22 @@ def test_specimens_have_the_states_that_steps_bring(graph):
     assert (after[5], RDF.type, iri("FBbi:00000016")) in graph
     assert (step(1), RDF.type, iri("OBI:0001953")) in graph
     assert not [t for t in graph.objects(step(1), RDF.type) if "FBbi" in t]
+
+
+def test_questions_in_other_vocabularies_are_answered(graph):
+    rows = graph.query(
+        """
+        SELECT ?step ?value ?code WHERE {
+          ?step a p-plan:Step ; p-plan:hasInputVar ?use ; clemkit:temperature_program ?stage .
+          ?use clemkit:material/dcterms:hasPart* ?osmium .
+          ?osmium a CHEBI:88215 .
+          ?stage clemkit:duration ?time .
+          ?time a qudt:QuantityValue ; qudt:numericValue ?value ; qudt:hasUnit/qudt:ucumCode ?code
+        }""",
+        initNs=dict(model_map()["prefixes"]),
+    )
+    found = sorted((str(s), float(v), str(c)) for s, v, c in rows)
+    assert found == [(str(step(2)), hours, "h") for hours in (2.0, 14.0, 24.0)]
 
 
 def test_terms_of_the_layer_are_pinned():

@@ -196,17 +196,14 @@ def _materials(step: Mapping[str, Any]) -> Iterator[str]:
 
 def _substance(experiment: str, material: Mapping[str, Any]) -> Iterator[Triple]:
     node = Iri(iri_of(experiment, material["id"]))
-    term = str((material.get("substance_term") or {}).get("term", ""))
-    if not expand_curie(term):
-        return
-    if term.startswith("CHEBI:"):
-        yield node, Iri(_RDF + "type"), _iri(term)
-    else:  # a subject heading is no class
-        yield node, _iri("dcterms:type"), _iri(term)
     for part in material.get("components", ()):
         if part.get("material"):
-            other = Iri(iri_of(experiment, part["material"]))
-            yield node, _iri("dcterms:hasPart"), other
+            yield node, _iri("dcterms:hasPart"), Iri(iri_of(experiment, part["material"]))
+    term = str((material.get("substance_term") or {}).get("term", ""))
+    if term.startswith("CHEBI:"):
+        yield node, Iri(_RDF + "type"), _iri(term)
+    elif expand_curie(term):  # a subject heading is no class
+        yield node, _iri("dcterms:type"), _iri(term)
 
 
 def _execution(
