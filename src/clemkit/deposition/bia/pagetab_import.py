@@ -180,6 +180,11 @@ class _Import:
                 methods.append(method)
                 if text == method_words(method):
                     taken.take(index)  # other words are kept
+        for _, item in attributes(section.data, "Imaging method"):
+            # with an ontology beside it: read, and kept as it is
+            qualifiers = [str(q.get("value")) for q in item.get("valqual") or ()]
+            found = (method_named(w) for w in (str(item.get("value") or ""), *qualifiers))
+            methods += [m for m in found if m][:1] if not methods else []
         for place, child in list(taken.children("subsections")):
             if Section(child, place, section).kind != "imagingmethod":
                 continue

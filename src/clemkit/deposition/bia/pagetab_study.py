@@ -8,6 +8,7 @@ from typing import Any
 from clemkit.deposition.bia.identifiers import LICENCES
 from clemkit.deposition.bia.pagetab_parts import attribute, with_kept
 from clemkit.deposition.empiar.description import Described, mappings, texts
+from clemkit.deposition.kept import kept
 
 __all__ = ["study_attributes", "study_links", "study_sections"]
 
@@ -24,7 +25,9 @@ def study_attributes(study: Mapping[str, Any]) -> list[Item]:
     ]
     for word in texts(study.get("keywords")):
         items += attribute("Keywords", word)
-    items += attribute("License", spelling.get(str(licence), licence))
+    qualified = next((v for _, v in kept(study, "pagetab-licence")), {})
+    spelt = attribute("License", spelling.get(str(licence), licence))
+    items += [item | qualified for item in spelt]
     items += attribute("Acknowledgements", study.get("acknowledgements"))
     for grant in mappings(study.get("funding")):
         if not grant.get("funder"):

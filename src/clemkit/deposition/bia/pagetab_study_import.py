@@ -49,10 +49,12 @@ def import_study(
         study["keywords"] = list(dict.fromkeys(words))
     if thanks := taken.text("Acknowledgements"):
         study["acknowledgements"] = thanks
-    for index, text in list(taken.peek("License")):
-        if meant := licence_code(text):
+    for index, item in attributes(root.data, "License"):
+        if meant := licence_code(str(item.get("value") or "")):
             study["licence"] = meant[1]
             taken.take(index)
+            if further := {k: v for k, v in item.items() if k not in ("name", "value")}:
+                keep(study, "pagetab-licence", "License", further)  # such as its address
             break
     _release(study, top, taken)
     _identifiers(study, source, top)

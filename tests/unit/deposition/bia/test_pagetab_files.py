@@ -188,3 +188,16 @@ def test_what_has_no_field_is_kept_said_and_written_back():
     # an association that names what is not described stays as it was
     component = next(s for s in written["section"]["subsections"] if s["type"] == "Study Component")
     assert len(component["subsections"]) == 2
+
+
+def test_a_licence_with_its_address_is_understood_and_keeps_it():
+    text = TSV.replace(
+        "Keywords\tcells", "License\tCC BY 4.0\n[URL]\thttps://a.org/by\nKeywords\tcells"
+    )
+    data, _ = read_tsv(text)
+    description, _ = import_pagetab(data)
+    assert description["study"]["licence"] == "CC-BY-4.0"
+    (licence,) = [
+        a for a in export_pagetab(description)["section"]["attributes"] if a["name"] == "License"
+    ]
+    assert licence["valqual"] == [{"name": "URL", "value": "https://a.org/by"}]
