@@ -132,6 +132,83 @@ def test_a_whole_step_is_said_by_the_model(method):
     assert writing.findings == ()
 
 
+MEANT = {
+    "Chemical Fixation": {
+        "type": "ChemicalFixation", "step_ph": 7.4, "temperature": (-90.5, "degC"),
+        "duration": (1.5, "h"), "repeats": 3, "vacuum": True, "notes": "rotate",
+        "safety": "toxic, in the hood", "instrument_description": "rotator",
+        "materials/1/material_name": "Glutaraldehyde",
+        "materials/1/solvent_name": "Sodium cacodylate",
+        "materials/1/concentration": (2.5, "percent"),
+    },
+    "Rinsing": {"type": "Rinsing"},
+    "Incubation": {"type": "Incubation"},
+    "Staining": {"type": "Staining", "instrument_description": "microwave"},
+    "Plunge Freezing": {
+        "type": "PlungeFreezing", "chamber_humidity": (95, "percent"),
+        "chamber_temperature": (-90.5, "degC"), "cryogen_temperature": (-90.5, "degC"),
+        "blot_force": "-5", "blot_duration": (2.5, "s"), "blot_type": "Double sided",
+        "cryogens/0/material_name": "ethane", "cryogens/0/concentration": (63, "percent"),
+    },
+    "High Pressure Freezing": {
+        "type": "HighPressureFreezing", "pressure": (2048, "bar"),
+        "carrier_bore_diameter": (1.2, "mm"), "carrier_bore_depth": (200, "um"),
+        "wattage": (150, "W"), "freezing_ramp": "5", "freezing_speed": "0.5",
+        "filler/material_name": "Glutaraldehyde", "carrier_coating/concentration": (2.5, "percent"),
+        "materials/0/reagent_role": "filler", "materials/2/reagent_role": "coating",
+    },
+    "Dehydration": {
+        "type": "Dehydration", "from_material/material_name": "ddH2O",
+        "to_material/material_name": "Ethanol", "ladder/1/stage_concentration": (2.5, "percent"),
+        "ladder/1/duration": (1.5, "h"),
+    },
+    "Infiltration": {
+        "type": "Infiltration", "resin_recipe/0/amount": (12.5, "g"),
+        "resin_recipe/0/solvent_name": "Sodium cacodylate",
+        "ladder/0/start_temperature": (-90, "degC"), "ladder/0/end_temperature": (253.15, "K"),
+        "ladder/1/temperature": (-90, "degC"),
+    },
+    "Oven Curing": {
+        "type": "OvenCuring", "temperature_program/0/ramp_rate": (5, "K_per_h"),
+        "temperature_program/0/start_temperature": (-90, "degC"),
+        "temperature_program/0/end_temperature": (253.15, "K"),
+        "temperature_program/0/duration": (1.5, "h"), "instrument_description": "oven",
+    },
+    "Uv Polymerisation": {
+        "type": "UvPolymerization", "materials/0/material_name": "Glutaraldehyde",
+        "temperature_program/0/ramp_rate": (5, "K_per_h"),
+    },
+    "Freeze Substitution": {
+        "type": "FreezeSubstitution", "materials/0/concentration": (2.5, "percent"),
+        "temperature_program/0/end_temperature": (-90, "degC"),
+        "instrument_description": "AFS2",
+    },
+}  # fmt: skip
+
+
+def at(value, path):
+    for part in path.split("/"):
+        value = value[int(part) if part.isdecimal() else part]
+    return (value["value"], value["unit"]) if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("method", FORMS)
+def test_what_the_fields_mean(method):
+    step = only_step(one(method, **WHOLE[method]))
+    assert {path: at(step, path) for path in MEANT[method]} == MEANT[method]
+
+
+@pytest.mark.parametrize(
+    ("written", "unit"),
+    [("%", "percent"), ("%W/V", "percent_wv"), ("M", "M"), ("mg/ml", "mg_per_mL"),
+     ("NA", "dimensionless")],
+)  # fmt: skip
+def test_units_of_concentrations(written, unit):
+    details = {"concentration": 3, "concentrationunits": written}
+    step = only_step(one("Staining", reagentlist=[{"concentrationdetails": details}]))
+    assert at(step, "materials/0/concentration") == (3.0, unit)
+
+
 @given(form_documents())
 @settings(QUICK, max_examples=60)
 def test_documents_of_the_form_need_no_differences(document):
