@@ -87,6 +87,14 @@ def test_a_difference_turns_one_into_the_other(before, after):
     assert patched(before, difference(before, after)) == after
 
 
+def test_an_image_of_more_channels_than_can_be_listed_is_no_burden():
+    image = {"id": "i", "size_x": 3, "size_y": 4, "size_c": 2**40, "data_type": "uint8"}
+    data = {"id": "x", "images": [image | {"channels": [{"channel_index": 7}]}]}
+    written = to_ome(data, "i")
+    assert written.count("<Channel") == 0
+    assert from_ome(written).data == data
+
+
 def test_what_ome_can_hold_is_in_its_own_fields(xml):
     ome = ome_types.from_xml(xml)
     (image,), (instrument,), (person,) = ome.images, ome.instruments, ome.experimenters or [None]

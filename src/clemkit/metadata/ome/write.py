@@ -18,6 +18,7 @@ __all__ = ["ANNOTATION_NAMESPACE", "KEPT", "to_ome"]
 # a provisional address, as that of the vocabulary
 ANNOTATION_NAMESPACE: Final = "clemkit.example/ome/description"
 KEPT: Final = "ome:StructuredAnnotations/"
+_MOST = 256  # channels that are written one by one; OME may leave all of them out
 _ILLEGAL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
@@ -187,7 +188,7 @@ def _pixels(image: Mapping[str, Any], acquisition: Mapping[str, Any]) -> Any:
         type=model.PixelType(kind),
         size_c=count,
         big_endian=None if order is None else order == "big_endian",
-        channels=[_channel(image, acquisition, i) for i in range(count)],
+        channels=[_channel(image, acquisition, i) for i in range(count if count <= _MOST else 0)],
         metadata_only=model.MetadataOnly(),
         **sizes,
         **amounts,
