@@ -165,7 +165,12 @@ def by_material(clause: Evidence) -> str | None:
         return "Infiltration"
     if "drying" in held:
         return "OtherStep"
-    if last == "CellCulture" and clause.action == "" and held <= {"medium", "protein", "additive"}:
+    if (
+        last == "CellCulture"
+        and clause.action in ("", "incubate", "apply", "hold")
+        and held
+        and held <= {"medium", "protein", "additive"}
+    ):
         return "CellCulture"
     if "anaesthetic" in held:
         return "Anaesthesia"

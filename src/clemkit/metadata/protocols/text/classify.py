@@ -36,6 +36,7 @@ _STUB = re.compile(
     r"stub|pins?\b|holder|aluminium|aluminum|rivet|chuck|blank|dummy|clip|ring\b|autogrid|cement|glue|epoxy",
     re.I,
 )
+_SOAKING = frozenset(("quencher", "protein", "immuno", "uranyl", "lead", "dye", "section-dye"))
 _LASTING = {
     "aldehyde",
     "osmium",
@@ -270,6 +271,8 @@ def _section(clause: Evidence) -> str:
 
 
 def _collect(clause: Evidence) -> str | None:
+    if re.search(r"float", clause.words, re.I) and clause.groups & _SOAKING:
+        return by_material(clause.soaking())
     if (
         "water" in clause.groups
         and not GRID.search(clause.words)

@@ -361,7 +361,9 @@ def _begins(
     if not group:
         return True, False
     words = text[chunk.start : chunk.end]
-    if _ARROW.search(chunk.link) and (chunk.materials or chunk.cues or unknown_name(words)):
+    if _ARROW.search(chunk.link) and (
+        chunk.materials or chunk.cues or unknown_name(words) or _ONLY_GRIDS.fullmatch(words)
+    ):
         return True, False
     if chunk.link == "\0" or _NOT_STEP.search(words):
         return True, False
@@ -396,7 +398,8 @@ def _begins(
     new = {m.canonical for m in chunk.materials} - {m.canonical for c in group for m in c.materials}
     foreign = {m.group for m in chunk.materials} & _STRONG_GROUPS
     if foreign and (
-        (last_action == "wash" and timed) or last_action in ("section", "collect", "trim")
+        (last_action == "wash" and timed)
+        or (last_action in ("section", "collect", "trim") and not named)
     ):
         return True, False
     if ";" in chunk.link and (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from clemkit.metadata.model_map import model_map
@@ -113,6 +114,8 @@ def step_fields(
 
 
 def _place(step: _Step, quantity: FoundQuantity, uses: Sequence[dict[str, Any]]) -> None:
+    if step.name == "CryoFibMilling" and _DEGREES.fullmatch(quantity.verbatim):
+        quantity = replace(quantity, kind="angle", unit="deg")  # nobody mills at 8 °C
     kind = quantity.kind
     if kind == "ph":
         if quantity.value is not None and "step_ph" not in step.fields:
@@ -293,6 +296,7 @@ _VACUUM = re.compile(
     r"(?:under|in\sa?|with)\s(?:\w+\s)?vacuum\b|\bvacuum\s(?:on|oven|helps)|\bva[ck]uum\b(?!\s(?:filt|desicc))",
     re.I,
 )
+_DEGREES = re.compile(r"\d+(?:\s?[-–]\s?\d+)?\s?°")
 _FLAGS = {
     "is_pause_point": re.compile(
         r"pause\s?point|stopping\spoint|safe\sstop|can\sbe\s(?:kept|stored|left|paused|interrupted)|may\sbe\sstored",

@@ -32,7 +32,7 @@ _TIMES_BEHIND = re.compile(
 )
 _NOT_REPEATS = re.compile(
     r"\s*(?:[x×X]\s?)?(?:g\b|PBS|TBS|SSC|PHEM|HBSS|HEPES|MEM|DMEM|stock|buffer|objective|magnif|lens|oil|NA\b|BSA|"
-    r"concentrated|PB\b|TAE|binned|zoom|air\b|water\simm)"
+    r"concentrated|fix\b|fixative|strength|PB\b|TAE|binned|zoom|air\b|water\simm)"
 )
 _TIMES_AHEAD = re.compile(r"\s?\(?\s?[x×✕]\s?\Z")
 _AT_LEAST = re.compile(

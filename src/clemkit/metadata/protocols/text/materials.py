@@ -244,6 +244,14 @@ def _is_meant(mention: Mention, text: str) -> bool:
         or _OVERNAMED.match(mention.verbatim)
     ):
         return False
+    if name == "gold" and re.search(
+        r"silver(?:[-–/\s]|\sto\s)\Z", text[max(0, mention.start - 10) : mention.start]
+    ):
+        return False  # the colour of a section
+    if group_of(name) == "resin" and re.match(
+        r"[-–\s](?:resin\s)?(?:sections?|blocks?|embedded)\b", behind
+    ):
+        return False
     if mention.verbatim.lower() in _NEVER_CARRIED:
         return False
     if name.lower() in _GENERIC or (mention.ambiguous and mention.verbatim.lower() in _GENERIC):

@@ -37,6 +37,9 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
             slot = "stage_concentration" if kind == "concentration" else "stage_ratio"
             value = quantity.plain() if kind == "concentration" else _ratio(quantity)
             stages.append({slot: (value, quantity)})
+            if early is not None and following is not None and following.kind == "duration":
+                rest.append(early)  # of all stages together
+                early = None
             if early is not None:
                 stages[-1]["duration"] = (early.plain(), early)
                 early, timed = None, len(stages)

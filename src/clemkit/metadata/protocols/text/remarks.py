@@ -34,7 +34,7 @@ _NO_PROCEDURE = re.compile(
 _DEFINITION = re.compile(r"\W*(?:\w+:\s)?[A-Z][A-Za-z0-9]{0,7}\s=\s")
 _REMARK = re.compile(
     r"\A\W*(?:(?:all|every|each|these|the\s(?:above|following|whole))\s(?:of\sthe\s)?(?:\w+\s)?(?:steps?|washes|incubations?|solutions?|procedures?|protocol|processing)\b|"
-    r"if\b[^.;]*:\s*\Z|(?:troubleshooting|note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
+    r"if\b[^.;]*:\s*\Z|(?:negative\s)?controls?\b|(?:troubleshooting|note|nb|tip|caution|warning|attention|achtung|hinweis|important|scope|background|materials|reagents|equipment|recipe)\b\s?[:!]|based\son|adapted\sfrom|"
     r"(?:staining|embedding|processing|fixation|protocol)?\s?(?:followed|follows)\s(?:published|the\s\w+\sprotocol|a\s))",
     re.I,
 )
