@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,26 @@ import yaml
 
 from clemkit.errors import ArgumentError
 from clemkit.geometry import Triple
+from clemkit.registration.scale_presets import scale_values
 
-__all__ = ["Settings"]
+__all__ = ["SETTING_UNITS", "Settings"]
+
+# unit, smallest and largest value that can be meant; None is a switch
+_RANGES: dict[str, tuple[str, float, float] | None] = {
+    "structure_radius_nm": ("nm", 1.0, 1e7),
+    "search_voxel_nm": ("nm", 1.0, 1e7),
+    "expected_scale": ("", 0.2, 5.0),
+    "max_tilt_deg": ("degrees", 0.0, 90.0),
+    "any_orientation": None,
+    "minimum_overlap": ("", 0.05, 1.0),
+    "psf_sigma_zyx_nm": ("nm", 1.0, 1e6),
+    "control_spacing_nm": ("nm", 10.0, 1e8),
+    "work_voxel_nm": ("nm", 1.0, 1e7),
+    "piece_size_nm": ("nm", 1.0, 1e8),
+    "candidates": ("", 1, 50),
+}
+SETTING_UNITS: Mapping[str, str] = {k: "" if v is None else v[0] for k, v in _RANGES.items()}
+"""Unit of each setting; empty for ratios, counts and switches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +78,99 @@ class Settings:
     piece_size_nm: float | None = None
     candidates: int = 3
 
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> Settings:
-        """Read settings from a small YAML file.
+    def __post_init__(self) -> None:
+        """Check types and ranges, so that a slip is found before hours of work.
 
         Raises
         ------
         ArgumentError
-            A key is not a setting.
+            A value is of another type, or outside what can be meant.
         """
-        data: dict[str, Any] = yaml.safe_load(Path(path).read_text()) or {}
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(data) - known)
-        if unknown:
-            raise ArgumentError(
-                f"{path}: unknown setting {', '.join(unknown)}; expected: "
-                + ", ".join(sorted(known))
-            )
-        if isinstance(data.get("psf_sigma_zyx_nm"), list):
-            data["psf_sigma_zyx_nm"] = tuple(data["psf_sigma_zyx_nm"])
-        return cls(**data)
+        if isinstance(self.psf_sigma_zyx_nm, list):
+            object.__setattr__(self, "psf_sigma_zyx_nm", tuple(self.psf_sigma_zyx_nm))
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value is not None or item.default is not None:
+                _check(item.name, value)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Settings:
+        """Return the settings for a scale of specimens.
+
+        Parameters
+        ----------
+        name : {"cell", "tissue", "organism"}
+            See :mod:`clemkit.registration.scale_presets` for the numbers and their reasons.
+        **changes
+            Settings that replace those of the preset.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such preset, or a change is not a setting.
+
+        Examples
+        --------
+        >>> Settings.preset("tissue").search_voxel_nm
+        4000.0
+        """
+        _require_known("preset", changes)
+        return cls(**(scale_values(name) | changes))
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, base: Settings | None = None) -> Settings:
+        """Read settings from a small YAML file.
+
+        Parameters
+        ----------
+        path : path
+            One ``name: value`` a line.
+        base : Settings, optional
+            What the file does not name; the defaults where absent.
+
+        Raises
+        ------
+        ArgumentError
+            A key is not a setting, or a value is of another type or out of range.
+        """
+        data: dict[str, Any] = yaml.safe_load(Path(path).read_text("utf-8")) or {}
+        _require_known(str(path), data)
+        try:
+            return replace(base or cls(), **data)
+        except ArgumentError as error:
+            raise ArgumentError(f"{path}: {error}") from None
+
+
+def _require_known(where: str, data: Mapping[str, Any]) -> None:
+    unknown = sorted(str(key) for key in data if key not in _RANGES)
+    if unknown:
+        raise ArgumentError(
+            f"{where}: unknown setting {', '.join(unknown)}; expected: "
+            + ", ".join(sorted(_RANGES))
+        )
+
+
+def _check(name: str, value: Any) -> None:
+    bounds = _RANGES[name]
+    remedy = "correct it, or leave the line out for the default"
+    if bounds is None:
+        if not isinstance(value, bool):
+            raise ArgumentError(f"{name}: expected true or false; found {value!r}; {remedy}")
+        return
+    unit, low, high = bounds
+    whole = name == "candidates"
+    triple = name == "psf_sigma_zyx_nm"
+    parts = list(value) if triple and isinstance(value, tuple) else [value]
+    right = len(parts) == (3 if triple else 1) and all(
+        isinstance(v, int if whole else int | float)
+        and not isinstance(v, bool)
+        and math.isfinite(v)
+        and low <= v <= high
+        for v in parts
+    )
+    if not right:
+        kind = "three numbers z, y, x" if triple else "a whole number" if whole else "one number"
+        of = f" in {unit}" if unit else ""
+        raise ArgumentError(
+            f"{name}: expected {kind} from {low:g} to {high:g}{of}; found {value!r}; {remedy}"
+        )
