@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from clemkit.deposition.bia.associations import biosamples_of
 from clemkit.deposition.bia.crate_files_table import FILE_LIST, file_list, file_list_entities
@@ -19,10 +19,11 @@ from clemkit.deposition.bia.crate_methods import (
     without_gaps,
 )
 from clemkit.deposition.bia.pagetab_people import full_name
-from clemkit.deposition.bia.vocabulary import context
+from clemkit.deposition.bia.vocabulary import CLASSES, context
 from clemkit.deposition.crate_files import CrateFile, described_files
 from clemkit.deposition.empiar.description import Described, mappings, texts
 from clemkit.deposition.empiar.wording import plain_words, quantity_text
+from clemkit.deposition.kept import kept
 from clemkit.errors import IncompleteDepositionError, Problem
 from clemkit.metadata.model_map import model_map
 
@@ -85,7 +86,7 @@ def build_bia_crate(
         files = described_files(data, folder) if folder is not None else ()
     components = _components(described, files)
     holder = {name: str(c["id"]) for c in components for name in c["things"]}
-    graph = list(_entities(described, components, files))
+    graph = [_with_kept(e, described) for e in _entities(described, components, files)]
     table = file_list(described, files, holder)
     document = {"@context": [_CONTEXT, context()], "@graph": _connected(graph, table.decode())}
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -130,6 +131,23 @@ def _entities(
     yield from file_list_entities(files)
     yield from _samples(described)
     yield from method_entities(described)
+
+
+def _with_kept(entity: Entity, described: Described) -> Entity:
+    """Return an entity with the texts that a crate said of it when it was imported."""
+    kinds = [k for k in entity["@type"] if k in CLASSES]
+    thing = described.thing(unquote(str(entity["@id"])).removeprefix("#"))
+    if entity["@id"] == "./":
+        thing = described.study
+    found = dict(entity)
+    for name, value in kept(thing, "ro-crate"):
+        form = CLASSES[kinds[0]].get(name, "") if kinds else ""
+        if form.rstrip("!") == "text" and isinstance(value, str):
+            found.setdefault(name, value)
+        elif form == "text*":
+            values = [v for v in (value if isinstance(value, list) else [value]) if v]
+            found[name] = list(dict.fromkeys([*found.get(name, ()), *values]))
+    return found
 
 
 def _connected(graph: Sequence[Entity], table: str) -> list[Entity]:
@@ -229,7 +247,8 @@ def _grants(described: Described) -> Iterator[Entity]:
     bodies: dict[str, Entity] = {}
     for number, grant in enumerate(mappings(described.study.get("funding")), 1):
         funder = grant.get("funder")
-        body = crate_id(f"funder-{funder or number}")
+        given = str(funder or number)
+        body = crate_id(given if given.startswith("funder-") else f"funder-{given}")
         name = described.named(funder) if funder else grant.get("description")
         bodies.setdefault(body, {"@id": body, "@type": ["bia:FundingBody"], "name": name})
         yield without_gaps(

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from clemkit.deposition.empiar.description import Described, mappings, texts
 from clemkit.deposition.empiar.wording import joined, plain_words, quantity_text, sentence
 from clemkit.deposition.imaging_methods import method_terms, method_words
-from clemkit.deposition.prose import acquisition_prose, preparation_prose
+from clemkit.deposition.prose import acquisition_prose, preparation_prose, prose_protocols
 
 __all__ = ["crate_id", "link", "links", "method_entities", "preparation_id", "without_gaps"]
 
@@ -67,6 +67,11 @@ def method_entities(described: Described) -> Iterator[Entity]:
 
 
 def _preparation(described: Described, specimen: Mapping[str, Any]) -> Iterator[Entity]:
+    title = f"Preparation of {specimen.get('name') or specimen['id']}"
+    text = preparation_prose(described, specimen["id"])
+    plans = prose_protocols(described, specimen)
+    if len(plans) == 1 and not specimen.get("preparation_summary"):
+        title, text = str(plans[0].get("name") or title), str(plans[0]["description"])
     contrast = joined([plain_words(c) for c in texts(specimen.get("contrast_mechanisms"))])
     channels: list[Entity] = []
     for number, label in enumerate(mappings(specimen.get("labels")), 1):
@@ -92,8 +97,8 @@ def _preparation(described: Described, specimen: Mapping[str, Any]) -> Iterator[
         {
             "@id": preparation_id(specimen["id"]),
             "@type": ["bia:SpecimenImagingPreparationProtocol"],
-            "title": f"Preparation of {specimen.get('name') or specimen['id']}",
-            "protocolDescription": preparation_prose(described, specimen["id"]) or _UNKNOWN,
+            "title": title,
+            "protocolDescription": text or _UNKNOWN,
             "signalChannelInformation": [{"@id": c["@id"]} for c in channels],
         }
     )

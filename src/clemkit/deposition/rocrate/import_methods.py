@@ -341,5 +341,25 @@ def _component(nodes: Nodes, node: Node) -> dict[str, Any]:
         names = nodes.known(ids, kind)
         if names:
             component[slot] = names
+    specimens = _ids(node.data.get("associatedSpecimen"))
+    prepared = {
+        i
+        for s in (*specimens, *_specimens_of(nodes, node))
+        if s in nodes.by_id
+        for i in _ids(nodes.by_id[s].data.get("imagingPreparationProtocol"))
+    }
+    told = node.links("associatedSpecimenImagingPreparationProtocol")
+    if left := [i for i in told if i not in prepared]:
+        node.put_back("associatedSpecimenImagingPreparationProtocol", [{"@id": i} for i in left])
     nodes.keep_rest(node, component)
     return component
+
+
+def _specimens_of(nodes: Nodes, component: Node) -> list[str]:
+    """Return the specimens of the biosamples of a component: the crate names only one itself."""
+    samples = set(_ids(component.data.get("associatedBiologicalEntity")))
+    return [
+        n.name
+        for n in nodes.by_id.values()
+        if "bia:Specimen" in n.types and samples & set(_ids(n.data.get("biologicalEntity")))
+    ]

@@ -79,17 +79,18 @@ def _licence(nodes: Nodes, root: Node, study: dict[str, Any]) -> None:
 
 def _identifiers(root: Node) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
-    values = [*root.texts("identifier"), root.text("accessionId"), root.name]
-    for value in values:
-        scheme = ""
+    own = root.text("accessionId")  # the id of the experiment, where it is none of an archive
+    given = root.texts("identifier")
+    for value in (*given, own, root.name):
+        scheme = "accession" if value in given else ""
         if re.fullmatch(r"S-BIA[A-Z]*[0-9]+|S-BSST[0-9]+", value):
             scheme = "BioStudies"
         elif re.fullmatch(r"EMPIAR-[0-9]+", value):
             scheme = "EMPIAR"
         elif is_doi(value):
             scheme, value = "DOI", bare_doi(value) or value
-        elif value and value != "./":
-            scheme = "URL" if value.startswith("http") else "accession"
+        elif value.startswith("http"):
+            scheme = "URL"
         entry = {"identifier_scheme": scheme, "identifier_value": value}
         if scheme and entry not in found:
             found.append(entry)
@@ -207,6 +208,9 @@ def import_people(nodes: Nodes, out: dict[str, Any]) -> None:
         agents.append(_person(nodes, node))
     for node in list(nodes.of("Organization", "bia:Affiliation", "bia:FundingBody")):
         _organisation(nodes, node.name, out)
+    for line in out["study"].get("contributions", ()):
+        told = nodes.roles.get(line["contributor"], [])
+        line["roles"] = list(dict.fromkeys([*line["roles"], *told]))
 
 
 def _person(nodes: Nodes, node: Node) -> dict[str, Any]:
@@ -230,8 +234,18 @@ def _person(nodes: Nodes, node: Node) -> dict[str, Any]:
         person["email"] = mail.removeprefix("mailto:")
     elif mail:
         node.put_back("email", mail)
+    _roles(nodes, node)
     homes = [i for i in node.links("affiliation", "memberOf") if i in nodes.by_id]
     if homes:
         person["affiliations"] = [nodes.named(i) for i in dict.fromkeys(homes)]
     nodes.keep_rest(node, person)
     return person
+
+
+def _roles(nodes: Nodes, node: Node) -> None:
+    known = model_map()["enums"]["ContributionRole"]["values"]
+    words = node.texts("role")
+    roles = [w.lower().replace(" ", "_") for w in words]
+    nodes.roles[nodes.named(node.name)] = [r for r in roles if r in known]
+    if left := [w for w, r in zip(words, roles, strict=True) if r not in known]:
+        node.put_back("role", left)

@@ -74,7 +74,8 @@ def import_crate(
     descriptor.used = root.used = True
     out: dict[str, Any] = {"model_version": "0.1.0"}
     out["study"] = import_study(nodes, root, out)
-    out["id"] = nodes.named("#experiment", "experiment")
+    own = str(root.data.get("accessionId") or "experiment")
+    out["id"] = nodes.named(f"#{own}", "experiment")
     import_methods(nodes, root, out)
     import_files(nodes, files, out)
     import_people(nodes, out)

@@ -117,6 +117,7 @@ class Nodes:
         for index, data in enumerate(graph):
             self.by_id.setdefault(str(data.get("@id", f"_:{index}")), Node(data, index))
         self.found: list[Problem] = []
+        self.roles: dict[str, list[str]] = {}
         self._names: dict[str, str] = {}
         self._taken: set[str] = {"study"}
 

@@ -13,8 +13,10 @@ import pytest
 from clemkit.deposition.bia.check import CRATE_RULES, check_bia_crate
 from clemkit.deposition.bia.crate import build_bia_crate
 from clemkit.deposition.crate_files import CrateFile, described_files
+from clemkit.deposition.rocrate.importing import import_crate
 from clemkit.errors import IncompleteDepositionError
 from clemkit.metadata.load import read_document
+from clemkit.metadata.models import build
 
 EXAMPLES = sorted((Path(__file__).parents[4] / "examples" / "metadata").glob("*.yaml"))
 METADATA = "ro-crate-metadata.json"
@@ -81,6 +83,35 @@ def test_files_are_found_where_they_lie(tmp_path: Path):
         ("a/b.zarr/zarr.json", 2, "zarr", "a/b.zarr"),
         ("a/x_1.tif", 1, "tiff", ""),
     ]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.stem)
+def test_a_crate_comes_back_and_goes_out_again(example: Path):
+    data, _ = import_crate(crate_of(example))
+    build(data)
+    source = read_document(example).data
+    for slot in ("title", "description", "licence", "release_date", "keywords"):
+        assert data["study"].get(slot) == source["study"].get(slot)
+    people = [(c["contributor"], c["roles"]) for c in data["study"]["contributions"]]
+    assert [sorted(r) for _, r in people] == [
+        sorted(c["roles"]) for c in source["study"]["contributions"]
+    ]
+    assert [a["imaging_method"] for a in data["acquisitions"]] == [
+        a["imaging_method"] for a in source["acquisitions"]
+    ]
+    assert [s["organisms"] for s in data["biological_samples"]] == [
+        s["organisms"] for s in source["biological_samples"]
+    ]
+    labels = {i["name"] for i in data["images"]}
+    assert len(labels) == sum(
+        len(source.get(k, ())) for k in ("images", "annotation_sets", "analysis_results")
+    )
+    files = [CrateFile(f"data/{i['id']}.tif", 9, i["id"]) for i in data["images"]]
+    again, _ = import_crate(build_bia_crate(data, files=files))
+    # all but the images, whose files are others now
+    for key in ("id", "study", "agents", "biological_samples", "specimens", "acquisitions"):
+        assert again[key] == data[key], key
+    assert check_bia_crate(build_bia_crate(data, files=files)) == ()
 
 
 Crate = dict[str, Any]
