@@ -190,6 +190,39 @@ def test_query_loads_neither_rdflib_nor_pydantic():
     assert done.stdout.strip() == "[]"
 
 
+def test_processing_is_followed_from_raw_to_final():
+    steps = [
+        {"id": s, "processing_kind": k} for s, k in (("al", "slice_alignment"), ("dn", "denoising"))
+    ]
+    images = [
+        {"id": "raw"},
+        {"id": "aligned", "derived_from_images": ["raw"], "generated_by_processing": "al"},
+        {"id": "final", "derived_from_images": ["aligned"], "generated_by_processing": "dn"},
+    ]
+    filled = QueryStore()
+    filled.add_descriptions([({"id": "x", "images": images, "processing_steps": steps}, "x", "")])
+    rows = filled.query("processing-from-raw-to-final").rows
+    assert [row[:2] for row in rows] == [("x/final", "x/al"), ("x/final", "x/dn")]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [(50.0, "nm", "50.0"), (0.05, "um", "50.0"), (0.2, "um", None), (999.0, "angstrom", "99.9")],
+)
+def test_errors_are_compared_in_one_unit(value, unit, shown):
+    error = {"error_kind": "held_out", "error_median": {"value": value, "unit": unit}}
+    correlation = {
+        "id": "c",
+        "fixed_image": "a",
+        "moving_image": "b",
+        "correlation_errors": [error],
+    }
+    filled = QueryStore()
+    filled.add_descriptions([({"id": "x", "correlations": [correlation]}, "x", "")])
+    rows = filled.query("registrations-below-100-nm").rows
+    assert [row[1][:4] for row in rows] == ([shown] if shown else [])
+
+
 @contextmanager
 def served(status: int = 200, body: bytes | None = None, filled=None) -> Iterator[tuple[str, list]]:
     """An endpoint on this machine that answers from a store, or as it is told."""
