@@ -19,8 +19,10 @@ _KINDS = {
     "denoise": "denoising",
     "alignment": "slice_alignment",
     "segmentation": "segmentation",
+    "sampling": "landmark_detection",
     "landmarks": "landmark_detection",
     "registration": "registration",
+    "composition": "registration",  # of registrations, along a graph of images
     "warping": "warping",
     "warp": "warping",
     "evaluation": "evaluation",

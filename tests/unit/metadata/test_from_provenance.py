@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +15,8 @@ from clemkit.metadata.models import Experiment, canonical
 from clemkit.metadata.rdf import from_graph, to_graph
 from clemkit.provenance import Digest, Environment, Step
 
+OTHER = "other_processing"
+ACTIVITY = r'(?:\bactivity=|_record\()"([^"{]+)"'
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text('aü"\n'),
     lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text("ab"), x, max_size=3),
@@ -68,3 +74,53 @@ def test_step_comes_back_through_rdf():
     assert again == canonical(experiment)
     assert to_step(again.processing_steps[0]) == a_step()
     assert again.processing_steps[0].input_images == ["lm"]
+
+
+def activities_in_the_package() -> set[str]:
+    """What commands write into `Step.activity`, read from their source."""
+    source = Path(__file__).parents[3] / "src" / "clemkit"
+    texts = [
+        p.read_text(encoding="utf-8")
+        for p in source.rglob("*.py")
+        if "metadata" not in p.parts and "deposition" not in p.parts
+    ]
+    found = {name for text in texts for name in re.findall(ACTIVITY, text)}
+    tables = [m for text in texts for m in re.findall(r"_ACTIVITIES = \{(.*?)\}", text, re.DOTALL)]
+    return found | {name for table in tables for name in re.findall(r': "([^"]+)"', table)}
+
+
+def test_every_activity_of_a_command_has_its_kind():
+    found = activities_in_the_package()
+    assert {"conversion", "registration", "warping", "landmark sampling"} <= found
+    others = {a for a in found if from_step(Step(activity=a), "s").processing_kind == OTHER}
+    assert others == set()
+
+
+TIMES = st.datetimes(timezones=st.just(UTC)).map(lambda t: t.isoformat())
+WORDS = st.text("abc ü/-\n", min_size=1, max_size=8)
+DIGESTS = st.builds(
+    Digest, WORDS, st.text("0123456789abcdef", min_size=64, max_size=64), st.integers(0, 2**60)
+)
+STEPS = st.builds(
+    Step,
+    activity=st.sampled_from(sorted(activities_in_the_package())) | WORDS,
+    inputs=st.lists(DIGESTS, max_size=3).map(tuple),
+    outputs=st.lists(DIGESTS, max_size=3).map(tuple),
+    parameters=st.dictionaries(WORDS, JSON, max_size=3),
+    seed=st.none() | st.integers(0, 2**40),
+    started=TIMES,
+    ended=TIMES,
+    command=st.lists(WORDS, max_size=4).map(tuple),
+    environment=st.builds(
+        Environment, WORDS, WORDS, st.dictionaries(WORDS, WORDS, max_size=3), st.integers(1, 512)
+    ),
+)
+
+
+@given(STEPS)
+@settings(max_examples=60, deadline=None)
+def test_any_record_comes_back_through_the_model_and_rdf(step):
+    processing = from_step(step, "s")
+    assert to_step(processing) == step
+    experiment = Experiment(id="x", processing_steps=[processing])
+    assert to_step(from_graph(to_graph(experiment)).processing_steps[0]) == step
