@@ -202,7 +202,9 @@ def test_an_execution_had_a_plan():
             {
                 "id": "done", "planned": "p", "operators": ["ada"], "input_biosamples": ["cells"],
                 "output_specimens": ["block"],
-                "step_executions": [{"step_number": 1}, {"step_number": 2}],
+                "step_executions": [
+                    {"step_number": 1}, {"step_number": 2}, {"step_number": 2, "was_skipped": True}
+                ],
             }
         ],
     }  # fmt: skip
@@ -220,6 +222,8 @@ def test_an_execution_had_a_plan():
     assert (second, iri("p-plan:correspondsToStep"), URIRef(f"{plan}/steps/2")) in graph
     assert (second, iri("prov:used"), URIRef(iri_of("e", "os"))) in graph
     assert (second, iri("prov:wasInformedBy"), first) in graph
+    skipped = URIRef(f"{done}/step_executions/3")
+    assert list(graph.objects(skipped, iri("prov:used"))) == []
     third = URIRef(f"{plan}/steps/3")
     assert (third, iri("p-plan:hasInputVar"), URIRef(f"{plan}/specimen/1")) in graph
     before = list(graph.objects(third, iri("p-plan:isPrecededBy")))

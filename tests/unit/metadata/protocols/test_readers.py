@@ -15,6 +15,7 @@ from clemkit.errors import ArgumentError, FormatError, InvalidMetadataError, Not
 from clemkit.metadata.models import build, to_plain
 from clemkit.metadata.protocols.grounded import grounded
 from clemkit.metadata.protocols.readers import KINDS, kind_of, read_protocol
+from clemkit.metadata.protocols.reading import ProtocolReading
 from clemkit.metadata.protocols.spw import read_spw, to_spw
 from clemkit.metadata.protocols.spw_differences import same
 
@@ -179,6 +180,18 @@ def test_names_of_the_widget_get_terms(made):
     assert use["material_name"] == "Osmium Tetroxide"
     assert terms[use["material"]] == "CHEBI:88215"
     assert terms[use["solvent"]] == "CHEBI:15377"
+
+
+def test_a_material_that_is_referred_to_is_not_grounded_again():
+    use = {"material": "mine", "material_name": "OsO4"}
+    data = {
+        "id": "e",
+        "reagents": [{"id": "mine", "type": "Reagent", "name": "a bottle"}],
+        "protocols": [{"id": "p", "steps": [{"type": "PostFixation", "materials": [use]}]}],
+    }
+    made = grounded(ProtocolReading(data=data)).data
+    assert made == data
+    assert made is not data
 
 
 @given(form_documents())

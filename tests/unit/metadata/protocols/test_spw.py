@@ -258,6 +258,7 @@ def test_older_documents_are_understood():
     assert stage["repeats"] == 5
     assert stage["stage_concentration"] == {"value": 51.5, "unit": "percent"}
     assert stage["end_temperature"] == {"value": 54.0, "unit": "K"}
+    assert json.loads(parameters(step)["spw:older"]["parameter_json"]) == ["infiltrationlist/count"]
     wattage = parameters(step)["spw:instrumentdetails/instrumentwattage"]
     assert wattage["parameter_quantity"] == {"value": 551.0, "unit": "W"}
     assert same(there_and_back(document).document, document)
@@ -274,6 +275,27 @@ def test_an_edit_is_written_and_old_spellings_of_it_are_not():
     assert step["duration"] == {"duration": 20, "durationunit": "Min"}
     assert step["comment"] == "a"
     assert [f.rule for f in writing.findings] == ["spw-out-of-date"]
+
+
+def test_an_empty_value_does_not_undo_an_edit():
+    document = one("Rinsing", temperature={}, isundervaccum=None)
+    data = to_plain(build(read_spw(document).data))
+    data["protocols"][0]["steps"][0] |= {"temperature": {"value": 4.0, "unit": "degC"}}
+    writing = to_spw(data)
+    step = writing.document["data"][0]
+    assert step["temperature"] == {"temperature": 4, "temperatureunit": "C"}
+    assert step["isundervaccum"] is None
+    assert [f.location[-1] for f in writing.findings] == ["temperature"]
+
+
+def test_older_fields_follow_an_edit():
+    document = one("Staining", isundervaccum=True, repeats=3)
+    assert "spw:differences" not in parameters(only_step(document))
+    data = to_plain(build(read_spw(document).data))
+    data["protocols"][0]["steps"][0]["repeats"] = 5
+    writing = to_spw(data)
+    assert same(writing.document["data"][0], {**document["data"][0], "repeats": 5})
+    assert writing.findings == ()
 
 
 def test_a_step_taken_away_renumbers_the_others():
