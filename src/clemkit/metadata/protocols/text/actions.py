@@ -148,6 +148,8 @@ def find_cues(text: str, start: int, end: int) -> list[Cue]:
             # a gerund names a treatment as a noun does
             acts = verb and not found[0].lower().endswith("ing")
             cue = Cue(start + found.start(), start + found.end(), action, acts)
+            if _COMPOUND.match(piece, found.end()) and found[0].lower().endswith("ing"):
+                continue  # washing buffer
             if not (verb and (_is_adjective(piece, found) or _is_noun(piece, found, action))):
                 hits.append((found.start(), -len(found[0]), _RANK[action] * 2 + (not verb), cue))
     kept: list[Cue] = []
@@ -273,6 +275,12 @@ _BASE = frozenset(
 _IMPERATIVE_BEFORE = re.compile(
     r"(?:\A|[.;:,()\n|>*_–—-]|\b(?:and|then|or|to|next|first|finally|und|carefully|gently|quickly|briefly|immediately|slowly|again|directly|please|must|should|"
     r"can|may|will|either|not|thoroughly|carefully|well|subsequently|afterwards|now))[\s*_•-]*\Z",
+    re.I,
+)
+
+
+_COMPOUND = re.compile(
+    r"\s(?:buffer|solution|medium|media|dish|tube|kit|reagent|resin|mixture|capsules?|moulds?|molds?)\b",
     re.I,
 )
 

@@ -178,6 +178,8 @@ def by_material(clause: Evidence) -> str | None:
         return "OtherStep" if clause.history.frozen or clause.history.cured else "PlungeFreezing"
     if "transition" in held:
         return "Dehydration"
+    if "dehydrant" in held and last == "Dehydration":
+        return "Dehydration"
     if "dehydrant" in held:
         if (clause.history.substituted and not clause.history.sectioned) or sections:
             return "Rinsing"

@@ -420,10 +420,7 @@ def _begins(
     if (
         last_action == "stain"
         and foreign
-        and (
-            _AND_WITH.match(words)
-            or (foreign == {"lead"} and "uranyl" in held and _LIQUID.fullmatch(words))
-        )
+        and (_AND_WITH.match(words) or (foreign == {"lead"} and "uranyl" in held))
     ):
         return True, True
     if last_action == "section" and _ONLY_GRIDS.fullmatch(words):

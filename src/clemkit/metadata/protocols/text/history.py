@@ -47,8 +47,10 @@ class History:
         self.substituted |= name == "FreezeSubstitution"
         self.resin |= name == "Infiltration"
         self.cured |= name in ("OvenCuring", "UvPolymerization")
-        if name in ("SectionCollection", "PostStaining") or (
-            name == "Sectioning" and (thin or self.cured)
+        if (
+            name == "PostStaining"
+            or (name == "SectionCollection" and (thin or self.cured))
+            or (name == "Sectioning" and (thin or self.cured))
         ):
             self.sectioned = True
 

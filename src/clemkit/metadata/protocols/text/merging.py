@@ -42,6 +42,10 @@ _APART = frozenset(
 _SAME = re.compile(
     r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I
 )
+_THIN = re.compile(
+    r"\b(?:ultra|semi)-?\s?thin\b|\bthin\ssections|sections?\s(?:\S+\s){0,4}(?:grids?|wafers?)\b|\w*dünnschnitt",
+    re.I,
+)
 _INTO_COCKTAIL = re.compile(
     r"cocktail|substitution\s(?:medium|mix\w*|solution)|cryo-?vial|\bAFS\d?\b|Leica\sEM\sAFS", re.I
 )
@@ -82,6 +86,10 @@ def append_draft(
             and (q.value or q.maximum or 0) * (1 if q.unit == "nm" else 1000) <= 2000
             for q in draft.quantities
         )
+        words = text[draft.clauses[0].start : draft.clauses[-1].end]
+        if _THIN.search(words):
+            thin = True
+            history.sectioned |= draft.name not in ("Dissection", "CellCulture", "PlungeFreezing")
         history.add(draft.name, groups, thin)
 
 

@@ -135,6 +135,8 @@ def _unit(text: str, start: int, end: int, value: float) -> tuple[tuple[str, str
     if "\n" in found[0] and len(found[1].strip()) < 2 and found[1] != "%":
         return None, end
     stop = found.end()
+    if word.unit == "M" and value > 60:
+        return None, end  # a model, not a solution
     if (
         word.unit in ("s", "d")
         and found[0] in ("s", "d")

@@ -19,7 +19,7 @@ _AHEAD = re.compile(
     re.I,
 )
 _BEHIND = re.compile(
-    r"\s*(?:\([^()]{0,60}\)\s*)?[(,:=|]?\s*(?:\([^()]*[;,]\s*|at\s+|to\s+|of\s+|final\s+(?:concentration\s+)?)?(?:(?:diluted|used|a\sdilution\sof)\s)?(?:[^()\d]{0,40}[;,]\s)?\Z",
+    r"\s*(?:solution\s*|resin\s*)?(?:\([^()]{0,60}\)\s*)?[(,:=|]?\s*(?:\([^()]*[;,]\s*|at\s+|to\s+|of\s+|final\s+(?:concentration\s+)?)?(?:(?:diluted|used|a\sdilution\sof)\s)?(?:[^()\d]{0,40}[;,]\s)?\Z",
     re.I,
 )
 _AMOUNT_AHEAD = re.compile(r"\s*(?:of\s+)?(?:(?!in\b|and\b|for\b)\w+\s+){0,3}\Z", re.I)
