@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clemkit.cli import figures, options
+from clemkit.cli import figures, graph_figures, options
 from clemkit.cli.failures import FINDINGS, OK
 from clemkit.cli.terminal import open_terminal
 from clemkit.errors import ArgumentError
@@ -53,6 +53,13 @@ def register(
     model: Annotated[
         str | None, typer.Option(help="Model for --landmarks. Default: chosen by validation.")
     ] = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.yaml",
+            help="Description whose correlations are all registered and joined, with loop closure.",
+        ),
+    ] = None,
     allow_reflection: Annotated[
         bool, typer.Option("--allow-reflection", help="Accept a mirrored specimen.")
     ] = False,
@@ -71,9 +78,9 @@ def register(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> int:
-    """Register two volumes without initialisation, or landmark pairs.
+    """Register two volumes without initialisation, or landmark pairs, or all of a description.
 
-    Exits 1 when the registration is refused; registration.json then says why.
+    Exits 1 when a registration is refused; registration.json then says why.
     """
     volume_options = {
         "--fixed": fixed,
@@ -90,6 +97,28 @@ def register(
     }
     landmark_options = {"--landmarks": landmarks, "--units": units, "--model": model}
     with open_terminal(quiet=quiet, verbose=verbose, debug=debug, as_json=as_json) as terminal:
+        if graph is not None:
+            _refuse(
+                {flag: value for flag, value in volume_options.items() if flag != "--settings"}
+                | landmark_options
+                | {"--allow-reflection": allow_reflection or None},
+                "--graph; say it in the description, or in run.yaml",
+            )
+            from clemkit.workflows.register_graph import register_graph
+
+            with terminal.progress() as progress:
+                found = register_graph(
+                    graph,
+                    output,
+                    settings=settings,
+                    seed=seed,
+                    workers=workers,
+                    overwrite=overwrite,
+                    dry_run=dry_run,
+                    progress=progress,
+                )
+            terminal.result(found, lambda: graph_figures.graph_lines(found))
+            return OK if dry_run or found["status"] == "ok" else FINDINGS
         if landmarks is not None:
             _refuse(volume_options, "--landmarks")
             from clemkit.workflows.register import register_landmark_file
@@ -108,7 +137,9 @@ def register(
                 )
         else:
             if fixed is None or moving is None:
-                raise ArgumentError("register: expected --fixed and --moving, or --landmarks")
+                raise ArgumentError(
+                    "register: expected --fixed and --moving, or --landmarks, or --graph"
+                )
             _refuse(landmark_options, "--fixed and --moving")
             fixed_size = options.parse_triple(fixed_voxel_size, "--fixed-voxel-size")
             moving_size = options.parse_triple(moving_voxel_size, "--moving-voxel-size")

@@ -141,8 +141,8 @@ def test_dry_run_prints_the_plan(run, fakes):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--fixed", "em.zarr"], "expected --fixed and --moving, or --landmarks"),
-        ([], "expected --fixed and --moving, or --landmarks"),
+        (["--fixed", "em.zarr"], "expected --fixed and --moving, or --landmarks, or --graph"),
+        ([], "expected --fixed and --moving, or --landmarks, or --graph"),
         ([*VOLUMES, "--landmarks", "p.csv"], "--fixed, --moving cannot go with --landmarks"),
         ([*VOLUMES, "--units", "nm"], "--units cannot go with --fixed and --moving"),
         ([*VOLUMES, "--fixed-voxel-size", "50,8"], "--fixed-voxel-size: expected Z,Y,X"),

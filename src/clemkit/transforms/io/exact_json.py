@@ -1,4 +1,4 @@
-"""The exact record of transforms that no foreign format holds: thin-plate splines.
+"""The exact record of transforms that no foreign format holds: splines, inverses, chains of both.
 
 Axis order z, y, x; unit nanometre; points from source to target. Numbers read back to the same
 bits. Not meant for other programs: they get a sampled version beside it.
@@ -16,6 +16,7 @@ from clemkit.geometry import Grid, Space
 from clemkit.transforms.affine import Affine
 from clemkit.transforms.base import Identity, Transform
 from clemkit.transforms.bspline import BSpline
+from clemkit.transforms.inverse import CertifiedInverse, numerical_inverse
 from clemkit.transforms.io.frame_note import chain_parts, join_parts
 from clemkit.transforms.io.json_file import read_json_object, write_json
 from clemkit.transforms.thin_plate_spline import ThinPlateSpline
@@ -27,13 +28,16 @@ _KIND = "clemkit transform"
 
 
 def can_write_exact_json(transform: Transform) -> bool:
-    """Return whether every part of a chain can be recorded."""
+    """Return whether every part of a chain is recorded by its own numbers.
+
+    A certified inverse is not: it is recorded by the map that it inverts.
+    """
     kinds = (Affine, Identity, BSpline, ThinPlateSpline)
     return all(isinstance(part, kinds) for part in chain_parts(transform))
 
 
 def write_exact_json(path: str | Path, transform: Transform, *, overwrite: bool = False) -> None:
-    """Write a chain of Affine, Identity, BSpline and ThinPlateSpline.
+    """Write a chain of Affine, Identity, BSpline, ThinPlateSpline and certified inverses of such.
 
     Raises
     ------
@@ -105,8 +109,17 @@ def _encoded(part: Transform) -> dict[str, Any]:
             "planar": part.planar,
             "scale_nm": part.scale_nm,
         }
+    if isinstance(part, CertifiedInverse):
+        return {
+            "type": "certified inverse",
+            **ends,
+            "forward": [_encoded(each) for each in chain_parts(part.forward)],
+            "domain": grid_to_json(part.domain),
+            "tolerance_nm": part.tolerance_nm,
+            "outside": part.outside,
+        }
     raise ArgumentError(
-        "exact record: expected Affine, Identity, BSpline or ThinPlateSpline; "
+        "exact record: expected Affine, Identity, BSpline, ThinPlateSpline or an inverse of such; "
         f"found {type(part).__name__}"
     )
 
@@ -118,6 +131,13 @@ def _decoded(data: dict[str, Any]) -> Transform:
     if data["type"] == "b-spline":
         lattice = grid_from_json(data["lattice"])
         return BSpline(np.array(data["coefficients_zyx_nm"]), lattice, source, target)
+    if data["type"] == "certified inverse":  # certified anew: its error is a measurement
+        return numerical_inverse(
+            join_parts([_decoded(each) for each in data["forward"]]),
+            domain=grid_from_json(data["domain"]),
+            tolerance_nm=data["tolerance_nm"],
+            outside=data["outside"],
+        )
     affine = Affine(np.array(data["matrix_zyx_nm"]), source=source, target=target)
     if data["type"] == "affine":
         return affine
