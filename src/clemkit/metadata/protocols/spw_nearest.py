@@ -31,6 +31,7 @@ NEAREST: Final[Mapping[str, str]] = {
 }
 _LABELS = {"step_ph": "pH", "step_label": "label", "other_materials": "materials"}
 _MOST_ROWS = 20
+_LONGEST = 120  # characters of a setting that a reader of the notes can take in
 _LISTS = ("materials", "cryogens", "resin_recipe")
 _ONE_USE = ("filler", "carrier_coating", "from_material", "to_material")
 USES: Final = (*_LISTS, *_ONE_USE)
@@ -101,7 +102,9 @@ def _words(slot: str, value: Any, names: Mapping[str, str]) -> str:
         return source_words(value)
     if "parameter_name" in value:
         quantity = quantity_words(value.get("parameter_quantity"))
-        return f"{value['parameter_name']} {quantity or value.get('parameter_json', '')}".strip()
+        said = quantity or str(value.get("parameter_json", ""))
+        said = said if len(said) <= _LONGEST else "(in the description)"
+        return f"{value['parameter_name']} {said}".strip()
     if "material_name" in value or "material" in value:
         return material_words(value, names)
     parts = (unsaid_words(k, v, names) for k, v in value.items() if k not in ("spans", "verbatim"))

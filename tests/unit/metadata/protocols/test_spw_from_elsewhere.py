@@ -324,6 +324,17 @@ def test_the_widgets_list_is_known_to_the_lexicon():
     assert len(set(_LISTED)) == 56
 
 
+def test_settings_go_to_the_notes_unless_they_are_long():
+    settings_ = [
+        {"parameter_name": "power", "parameter_quantity": {"value": 150.0, "unit": "W"}},
+        {"parameter_name": "mode", "parameter_json": '"a"'},
+        {"parameter_name": "picture", "parameter_json": json.dumps("x" * 200)},
+    ]
+    step, rules = step_and_rules({"type": "Staining", "parameters": settings_})
+    assert step["notes"] == 'parameters: power 150 W, mode "a", picture (in the description)'
+    assert rules == ["spw-in-notes"]
+
+
 def test_one_protocol_is_chosen():
     two = {"id": "d", "protocols": [{"id": "a", "name": "A"}, {"id": "b", "name": "B"}]}
     with pytest.raises(ArgumentError, match="found a, b"):
