@@ -64,8 +64,8 @@ def solve_points(
         moved = _descend(forward, wanted, x, residual, size, rows, step)
         stuck = rows[~moved]
         if stuck.size:
-            z, y, x = residual[stuck].T
-            fixed = np.stack([a * z + b * y + c * x for a, b, c in inverse_linear], axis=1)
+            rz, ry, rx = residual[stuck].T
+            fixed = np.stack([a * rz + b * ry + c * rx for a, b, c in inverse_linear], axis=1)
             helped = _descend(forward, wanted, x, residual, size, stuck, fixed)
             active[stuck[~helped]] = False
     return x, (size <= tolerance_nm) & (step_size <= tolerance_nm)
