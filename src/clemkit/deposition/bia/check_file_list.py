@@ -55,11 +55,11 @@ def check_file_list(
     """
     by_id = {str(e.get("@id")): e for e in graph}
     name = unquote(str(entity.get("@id")))
-    schema = by_id.get(str((entity.get("tableSchema") or {}).get("@id")), {})
+    schema = by_id.get(next(_ids(entity.get("tableSchema")), ""), {})
     columns: dict[str, str] = {}
     described: set[str] = set()
-    for reference in schema.get("column") or ():
-        column = by_id.get(str(reference.get("@id")), {})
+    for reference in _ids(schema.get("column")):
+        column = by_id.get(reference, {})
         described.add(str(column.get("columnName")))
         if column.get("propertyUrl"):
             columns[str(column["propertyUrl"])] = str(column.get("columnName"))
@@ -89,6 +89,12 @@ def check_file_list(
     yield from _paths(rows, columns, name)
     yield from _targets(rows, columns, kinds, name)
     yield from _sources(rows, columns, name)
+
+
+def _ids(value: Any) -> Iterator[str]:
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Mapping) and isinstance(item.get("@id"), str):
+            yield item["@id"]
 
 
 def _paths(rows: list[dict[str, str]], columns: Mapping[str, str], name: str) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ __all__ = [
     "attributes",
     "first_value",
     "is_pagetab",
+    "listed",
     "pagetab_json",
     "read_pagetab",
     "sections",
@@ -110,12 +111,17 @@ def attributes(
     holder: Mapping[str, Any], name: str = ""
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield attributes with their index; only those called *name* (letter case does not matter)."""
-    items = holder.get("attributes")
-    for index, item in enumerate(items if isinstance(items, list) else []):
+    for index, item in enumerate(listed(holder, "attributes")):
         if isinstance(item, Mapping):
             given = str(item.get("name", "")).lower()
             if not name or given == name.lower():
                 yield index, item
+
+
+def listed(holder: Mapping[str, Any], key: str) -> list[Any]:
+    """Return the list under *key*; an empty one for anything else."""
+    value = holder.get(key)
+    return value if isinstance(value, list) else []
 
 
 def first_value(holder: Mapping[str, Any], *names: str) -> str:

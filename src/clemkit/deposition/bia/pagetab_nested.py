@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from clemkit.deposition.bia.pagetab_document import Section, first_value
+from clemkit.deposition.bia.pagetab_document import Section, attributes, first_value, listed
 from clemkit.deposition.bia.pagetab_rules import Edit, Finding, finding
 
 __all__ = ["check_nested"]
@@ -51,7 +51,7 @@ def check_nested(every: Sequence[Section]) -> Iterator[Finding]:
 
 def _content(section: Section) -> bool:
     data = section.data
-    told = any(a.get("value") not in (None, "") for a in data.get("attributes") or ())
+    told = any(a.get("value") not in (None, "") for _, a in attributes(data))
     return told or any(data.get(k) for k in ("subsections", "links", "files"))
 
 
@@ -64,7 +64,7 @@ def _empty(
     edits = [Edit("delete", section.location)]
     meant = titles[0] if len(titles) == 1 and titles[0] else ""
     if meant and len(held) == 1 and not first_value(held[0].data, name):
-        end = len(held[0].data.get("attributes") or ())
+        end = len(listed(held[0].data, "attributes"))
         place = (*held[0].location, "attributes", end)
         edits.append(Edit("insert", place, {"name": name, "value": meant}))
     message = f"expected the content of {name!r}; found none"
@@ -87,7 +87,7 @@ def _moved(component: Section, full: Sequence[Section], beside: Sequence[Section
                 number += 1
                 title = f"{given} {number}"
             first = {"name": "Title", "value": title}
-            content["attributes"] = [first, *content.get("attributes", ())]
+            content["attributes"] = [first, *listed(content, "attributes")]
         taken.add(title)
         references.append({"name": _NAMES[section.kind], "value": title})
         moved += [Edit("insert", component.location, content), Edit("delete", section.location)]
@@ -96,5 +96,5 @@ def _moved(component: Section, full: Sequence[Section], beside: Sequence[Section
     order = list(_NAMES.values())
     references.sort(key=lambda r: order.index(r["name"]))
     section_data = {"type": "Associations", "attributes": references}
-    end = len(component.data["subsections"])
+    end = len(listed(component.data, "subsections"))
     return [*moved, Edit("insert", (*component.location, "subsections", end), section_data)]

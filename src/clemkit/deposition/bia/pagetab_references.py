@@ -8,7 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any, Final
 
-from clemkit.deposition.bia.pagetab_document import Section, attributes, first_value, sections
+from clemkit.deposition.bia.pagetab_document import (
+    Section,
+    attributes,
+    first_value,
+    listed,
+    sections,
+)
 from clemkit.deposition.bia.pagetab_nested import check_nested
 from clemkit.deposition.bia.pagetab_rules import Edit, Finding, finding
 
@@ -35,6 +41,8 @@ def check_sections(data: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what is wrong with sections and the references between them."""
     every = list(sections(data))
     beside = [s for s in every if s.parent is not None and s.parent.parent is None]
+    for section in every:
+        yield from _form(section)
     yield from _accessions(every)
     yield from _types(every)
     yield from _affiliations(every)
@@ -46,6 +54,21 @@ def check_sections(data: Mapping[str, Any]) -> Iterator[Finding]:
             yield from _component(section, beside)
     yield from _dangling(beside)
     yield from _unused(beside)
+
+
+def _form(section: Section) -> Iterator[Finding]:
+    for key in ("attributes", "links", "files", "subsections"):
+        place = (*section.location, key)
+        value = section.data.get(key)
+        if value is not None and not isinstance(value, list):
+            message = f"expected a list of {key}; found {value!r:.40}"
+            yield finding(place, "PT-form", message, "write [ ] round it")
+        for index, item in enumerate(listed(section.data, key)):
+            # a table is a list in the list
+            named = key != "attributes" or (isinstance(item, Mapping) and item.get("name"))
+            if not isinstance(item, Mapping | list) or not named:
+                message = f"expected fields of one of the {key}; found {item!r:.40}"
+                yield finding((*place, index), "PT-form", message, "see the form of PageTab")
 
 
 def _referred(every: Sequence[Section]) -> Iterator[tuple[Section, int, str]]:
@@ -197,7 +220,7 @@ def _only(
     section: Section, kind: str, beside: Sequence[Section]
 ) -> tuple[int, dict[str, Any] | None]:
     titles = [_title(s) for s in beside if s.kind == kind]
-    end = len(section.data.get("attributes") or ())
+    end = len(listed(section.data, "attributes"))
     if len(titles) != 1 or not titles[0] or not end:
         return end, None
     return end, {"name": ASSOCIATED[kind], "value": titles[0]}
@@ -213,7 +236,7 @@ def _only_choice(component: Section, beside: Sequence[Section]) -> list[Edit]:
         elif kind in _NEEDED or titles:
             return []
     section = {"type": "Associations", "attributes": values}
-    children = component.data.get("subsections")
+    children = listed(component.data, "subsections")
     if not children:
         return [Edit("set", (*component.location, "subsections"), [section])]
     return [Edit("insert", (*component.location, "subsections", len(children)), section)]

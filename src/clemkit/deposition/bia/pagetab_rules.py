@@ -34,6 +34,7 @@ PAGETAB_RULES: Final[Mapping[str, str]] = {
     "PT-author-name": "An author has no name.",
     "PT-author-none": "The submission has no author.",
     "PT-file-list": "A study component names no list of files.",
+    "PT-form": "A part of a submission has not the form of PageTab.",
     "PT-publication": "A publication is half empty.",
     "PT-section-empty": "A section has no content.",
     "PT-section-type": "The type of a section is not one that the archive reads.",

@@ -174,14 +174,14 @@ def pagetab_tsv(data: Mapping[str, Any]) -> str:
 def _write_section(
     writer: Any, section: Mapping[str, Any], parent: str, fallback: str, is_root: bool = False
 ) -> None:
-    children = [s for item in section.get("subsections", ()) for s in _rows(item)]
+    children = _rows(section.get("subsections"))
     accession = section.get("accno") or (fallback if children and not is_root else "")
     writer.writerow([])
-    head = [section["type"], accession, parent]
+    head = [section.get("type", ""), accession, parent]
     writer.writerow(head[: 3 if parent else 2 if accession else 1])
     _write_attributes(writer, section)
     for key, name in _NAMES.items():
-        for item in (i for value in section.get(key, ()) for i in _rows(value)):
+        for item in _rows(section.get(key)):
             writer.writerow([])
             writer.writerow([key[:-1].capitalize(), item.get(name, "")])
             if "size" in item:
@@ -195,16 +195,20 @@ def _write_section(
 
 
 def _rows(item: Any) -> list[Mapping[str, Any]]:
-    return [i for i in item if isinstance(i, Mapping)] if isinstance(item, list) else [item]
+    """Return the mappings in *item*, also those in lists of the list: rows of tables."""
+    if isinstance(item, list):
+        return [row for inner in item for row in _rows(inner)]
+    return [item] if isinstance(item, Mapping) else []
 
 
 def _write_attributes(writer: Any, holder: Mapping[str, Any]) -> None:
-    for item in holder.get("attributes", ()):
+    for item in _rows(holder.get("attributes")):
         name = item.get("name", "")
         value = item.get("value")
         writer.writerow(
             [f"<{name}>" if item.get("reference") else name, "" if value is None else value]
         )
         for key, left, right in (("nmqual", "(", ")"), ("valqual", "[", "]")):
-            for qualifier in item.get(key) or ():
-                writer.writerow([f"{left}{qualifier['name']}{right}", qualifier.get("value") or ""])
+            for qualifier in _rows(item.get(key)):
+                name = f"{left}{qualifier.get('name', '')}{right}"
+                writer.writerow([name, qualifier.get("value") or ""])

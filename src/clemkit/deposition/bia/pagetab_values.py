@@ -26,6 +26,7 @@ from clemkit.deposition.bia.pagetab_document import (
     Section,
     attributes,
     first_value,
+    listed,
     sections,
 )
 from clemkit.deposition.bia.pagetab_rules import Edit, Finding, finding
@@ -282,7 +283,7 @@ def _doi_link(link: Mapping[str, Any], place: Location, url: str, stated: str) -
 def _typed(link: Mapping[str, Any], place: Location, name: str | None) -> Edit:
     for index, _ in attributes(link, "Type"):
         return Edit("set", (*place, "attributes", index, "value"), name)  # it was empty
-    count = len(link.get("attributes") or ())
+    count = len(listed(link, "attributes"))
     if not count:
         return Edit("set", (*place, "attributes"), [{"name": "Type", "value": name}])
     return Edit("insert", (*place, "attributes", count), {"name": "Type", "value": name})

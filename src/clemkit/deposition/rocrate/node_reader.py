@@ -115,7 +115,8 @@ class Nodes:
     def __init__(self, graph: list[Mapping[str, Any]]) -> None:
         self.by_id: dict[str, Node] = {}
         for index, data in enumerate(graph):
-            self.by_id.setdefault(str(data.get("@id", f"_:{index}")), Node(data, index))
+            name = str(data.get("@id") or f"_:{index}")
+            self.by_id.setdefault(name, Node({**data, "@id": name}, index))
         self.found: list[Problem] = []
         self.roles: dict[str, list[str]] = {}
         self._names: dict[str, str] = {}

@@ -193,6 +193,9 @@ FAULTS: list[tuple[str, Callable[[Data], None], Any]] = [
     ("PT-accession-duplicate", beside(section("Funding", "o1", Agency="x", grant_id="1")), None),
     ("PT-title-repeated", beside(section("Specimen", "s2", Title="Block")), None),
     ("PT-unused", beside(section("Specimen", "s2", Title="Other block")), None),
+    ("PT-form", lambda d: part(d, "Biosample").update(links="x"), None),
+    ("PT-form", lambda d: part(d, "Biosample")["attributes"].append("x"), None),
+    ("PT-form", lambda d: part(d, "Biosample")["attributes"].append({"value": "x"}), None),
     ("PT-file-list", without("Study Component", "File List"), None),
 ]  # fmt: skip
 
