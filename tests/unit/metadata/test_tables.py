@@ -265,7 +265,7 @@ def test_a_term_with_its_label_in_one_cell():
          "L0-cell", "one row"),
         ([table("images", {"id": "i"}), table("channels", {"parent": "i", "number": 1},
                                               {"parent": "i", "number": 1})],
-         ("channels", "A3"), "L0-cell", "once"),
+         ("channels", "B3"), "L0-cell", "once"),
         ([table("images", {"id": "i"}), table("channels", {"parent": "i", "number": "first"})],
          ("channels", "B2"), "L0-cell", "position"),
     ],
@@ -288,6 +288,22 @@ def test_order_of_rows_counts_where_numbers_are_empty():
     rows = [{"parent": "i", "channel_index": n, "number": 3 - n} for n in (0, 1, 2)]
     reading = experiment(table("images", {"id": "i"}), table("channels", *rows))
     assert [c["channel_index"] for c in reading.data["images"][0]["channels"]] == [2, 1, 0]
+
+
+def test_terms_of_a_cell_and_of_rows_are_joined():
+    cell = {"id": "b", "biological_entities": "CL:0000000 cell"}
+    row = {"parent": "b", "term": "GO:0005739", "verbatim": "mito"}
+    reading = experiment(table("biological_samples", cell), table("biological_entities", row))
+    assert reading.data["biological_samples"][0]["biological_entities"] == [
+        {"term": "CL:0000000", "term_label": "cell"}, {"term": "GO:0005739", "verbatim": "mito"},
+    ]  # fmt: skip
+    assert reading.problems == ()
+
+
+def test_columns_in_another_order_are_found():
+    rows = table("channels", {"channel_index": 0, "parent": "nobody"})
+    (found,) = experiment(rows).problems
+    assert found.location == ("channels", "B2")
 
 
 def test_cells_of_places():

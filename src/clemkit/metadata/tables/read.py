@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Literal
 
 from clemkit.errors import Problem
@@ -49,10 +50,9 @@ class _Thing:
     sheet: str
     number: int
     data: dict[str, Any]
-    refs: dict[int, dict[str, str]]  # id of an object: slot to cell
+    refs: dict[str, str]  # cells of parent and number
     parent: str = ""
     position: int | None = None
-    columns: dict[str, str] = field(default_factory=dict)
 
 
 class _Reader:
@@ -123,6 +123,8 @@ class _Reader:
                 continue
             column, unit = columns[header]
             ref = cell_name(numbers[header], row.number)
+            if column in (PARENT, NUMBER):
+                thing.refs[column] = ref
             if column == PARENT:
                 thing.parent = clean(str(cell)).strip("/")
             elif column == NUMBER:
@@ -200,32 +202,35 @@ class _Reader:
 
     def attach(self) -> None:
         """Give every row below another to its parent, the outer ones first."""
-        waiting = sorted(self._children, key=lambda t: t.parent.count("/"))
-        counts: dict[tuple[str, str], int] = {}
-        for thing in waiting:
-            key = (thing.parent, thing.sheet)
-            counts[key] = counts.get(key, 0) + 1
+        last: dict[tuple[int, str], int] = {}
+        owners: dict[tuple[int, str], dict[str, Any]] = {}
+        for thing in sorted(self._children, key=lambda t: t.parent.count("/")):
             owner = self._find(thing.parent)
             if owner is None or thing.sheet not in self._slots_of(owner):
                 names = [n for n in self._named if n]
                 close = get_close_matches(thing.parent, names, 1, 0.6)
                 hint = f"did you mean {close[0]!r}?" if close else "write the id of its owner"
                 message = f"expected what has {thing.sheet}; found {thing.parent!r}"
-                ref = f"A{thing.number}"
+                ref = thing.refs.get(PARENT, f"A{thing.number}")
                 self._report(thing.sheet, ref, "L0-parent", message, hint, bad=True)
                 continue
-            items = self._items.setdefault((id(owner), thing.sheet), {})
-            position = thing.position or max(items, default=0) + 1
+            key = (id(owner), thing.sheet)
+            items = self._items.setdefault(key, {})
+            position = thing.position or last.get(key, 0) + 1
             if position in items:
                 message = f"expected each position once; found {position} again"
                 hint = "leave the numbers empty to keep the order of rows"
-                ref = f"A{thing.number}"
+                ref = thing.refs.get(NUMBER, f"A{thing.number}")
                 self._report(thing.sheet, ref, "L0-cell", message, hint, bad=True)
                 continue
             items[position] = thing.data
+            last[key] = max(last.get(key, 0), position)
+            owners[key] = owner
             self._class_of[id(thing.data)] = sheet_class(thing.sheet)
-            given = owner.setdefault(thing.sheet, [])
-            given[:] = [items[n] for n in sorted(items)]
+        for key, owner in owners.items():
+            items = self._items[key]
+            # terms may stand in a cell of the owner too
+            owner[key[1]] = [*owner.get(key[1], ()), *(items[n] for n in sorted(items))]
         self._join_texts()
 
     def _join_texts(self) -> None:
@@ -296,15 +301,16 @@ class _Reader:
             yield from self._cells(item, (*location, key), inner)
 
 
-def _lists() -> list[str]:
+@cache
+def _lists() -> tuple[str, ...]:
     slots = model_map()["slots"]
-    return [
+    return tuple(
         name
         for name, slot in slots.items()
         if slot["kind"] == "class"
         and slot["inlined"]
         and (slot.get("multivalued") or name in root_sheets())
-    ]
+    )
 
 
 def _rank(problems: list[Problem]) -> tuple[Problem, ...]:
