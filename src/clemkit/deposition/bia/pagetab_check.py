@@ -75,7 +75,7 @@ def edited(data: Mapping[str, Any], edits: Sequence[Edit]) -> dict[str, Any]:
             holder[last] = copy.deepcopy(edit.value)
         elif edit.action == "delete":
             del holder[last]
-        else:
+        elif isinstance(holder, list):
             holder.insert(last, copy.deepcopy(edit.value))
     return new
 

@@ -25,7 +25,7 @@ def study_attributes(study: Mapping[str, Any]) -> list[Item]:
     ]
     for word in texts(study.get("keywords")):
         items += attribute("Keywords", word)
-    qualified = next((v for _, v in kept(study, "pagetab-licence")), {})
+    qualified: Item = next((v for _, v in kept(study, "pagetab-licence")), {})
     spelt = attribute("License", spelling.get(str(licence), licence))
     items += [item | qualified for item in spelt]
     items += attribute("Acknowledgements", study.get("acknowledgements"))

@@ -134,8 +134,9 @@ def _publication(section: Section) -> Iterator[Finding]:
         yield finding(
             section.location, "PT-publication", message, "give its DOI", severity="warning"
         )
+    links = _flat(section.data.get("links"), ())
     has_doi = list(attributes(section.data, "DOI")) or any(
-        bare_doi(str(link.get("url"))) for link in section.data.get("links") or ()
+        bare_doi(str(link.get("url"))) for _, link in links
     )
     if title and not has_doi:
         message = f"expected the DOI of {title[:60]!r}; found none"

@@ -62,7 +62,7 @@ def import_crate(
     shown = path or Path(_METADATA)
     try:
         content = json.loads(files[_METADATA])
-        graph = content["@graph"]
+        graph = list(content["@graph"])
     except (KeyError, ValueError, TypeError) as error:
         raise FormatError(shown, f"expected an RO-Crate; found {error!r}") from error
     nodes = Nodes([n for n in graph if isinstance(n, Mapping)])
