@@ -79,6 +79,12 @@ def by_material(clause: Evidence) -> str | None:
         and not held & {"resin", "osmium"}
     ):
         return "FiducialApplication"
+    if re.search(
+        r"ventric|transcardial|through\sthe\s(?:heart|aorta)|\baorta\b|vena\scava",
+        clause.words,
+        re.I,
+    ):
+        return "Perfusion"
     if re.search(r"hydrogel|acrylamide", clause.words, re.I):
         return "OtherStep"
     if (

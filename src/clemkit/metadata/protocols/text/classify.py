@@ -182,10 +182,11 @@ def _polymerise(clause: Evidence) -> str:
         and clause.hottest < 45
     ):
         return "OtherStep"  # a gel
+    words = re.sub(r"\b(?:not|no|without|never)\s(?:\w+\s){0,2}UV\b", "", clause.words)
     cold = clause.hottest is not None and clause.hottest <= 4
     return (
         "UvPolymerization"
-        if _UV.search(clause.words) or (cold and clause.history.substituted)
+        if _UV.search(words) or (cold and clause.history.substituted)
         else "OvenCuring"
     )
 

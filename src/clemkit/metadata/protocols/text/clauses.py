@@ -406,6 +406,9 @@ def _begins(
         (named and new) or (chunk.quantities and (chunk.materials or unknown_name(words)))
     ):
         return True, False
+    coats = any(m.group == "metal" for m in chunk.materials)
+    if coats and any(q.kind == "length" for q in chunk.quantities) and not chunk.cues:
+        return True, False
     held = {m.group for c in group for m in c.materials}
     liquids = {"water", "buffer"}
     if foreign and timed and held and held <= liquids:

@@ -26,7 +26,7 @@ _PARTICLE_BEFORE = re.compile(
 _SPUN = re.compile(r"centrifug|\bsp[iu]n|pellet|harvest", re.I)
 _COATED = re.compile(r"coat|sputter|layer|evaporat|bedampf|besputter|film", re.I)
 _AGE = re.compile(
-    r"[-\s](?:old|of\sage|post[-\s]?(?:fert|nat|hatch|germin|inject|transf|infect)\w*|after\s(?:birth|germination|infection|transfection|injection)|dpf|hpf|hpi|in\svitro|light)\b",
+    r"[-\s](?:old|of\sage|post[-\s]?(?:fert|nat|hatch|germin|inject|transf|infect)\w*|after\s(?:birth|germination|infection|transfection|injection)|dpf|hpf|hpi|in\svitro|light|(?:of|after|post)[-\s](?:excision|death|dissection|removal|collection|sampling|biopsy|mortem|resection|harvest\w*))\b",
     re.I,
 )
 _QUALIFIED = re.compile(r"\s[A-Za-z][\w\s-]{2,40}?\s\((?:[^()\d]*[,;]\s*)?(w/v|v/v|w/w)\)", re.I)

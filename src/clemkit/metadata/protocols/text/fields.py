@@ -201,7 +201,7 @@ def _microwave(
             if "microwave_off_time" not in settings:
                 settings["microwave_off_time"] = quantity.plain()
                 step.mark(quantity, "microwave/microwave_off_time")
-        elif re.match(r"[\s-]*on\b", behind, re.I):
+        elif re.match(r"[\s-]*on\b(?!\s(?:the|an?|ice|wet)\b)", behind, re.I):
             take("microwave_on_time", quantity)
         elif re.match(r"[\s-]*off\b", behind, re.I):
             take("microwave_off_time", quantity)

@@ -15,6 +15,7 @@ from clemkit.metadata.protocols.text.number_tokens import Token
 __all__ = ["join_numbers"]
 
 _RANGE = re.compile(r"\s*(?:[-–—‐‑−~]|\.\.+|…)\s*|-?\s+(?:to|bis|up\sto|until)\s+", re.I)
+_FROM_TO = re.compile(r"\s+(?:down\s)?to\s+", re.I)
 _AND = re.compile(r"\s+(?:and|und|or|oder)\s+", re.I)
 _TOLERANCE = re.compile(r"\s*(?:±|\+\s?/\s?[-−–]|\(\s?±)\s*")
 _LIST = re.compile(
@@ -31,8 +32,11 @@ _TIMES_BEHIND = re.compile(
     r"|\s\d+(?:[-–]\d+)?[-\s]?(?:min|minutes?|s|sec|h|hours?|hr)[-\s]+(?:\w+\s){0,2}(?:changes|washes|rinses|exchanges|incubations|cycles|periods|steps))"
 )
 _NOT_REPEATS = re.compile(
-    r"\s*(?:[x×X]\s?)?(?:g\b|PBS|TBS|SSC|PHEM|HBSS|HEPES|MEM|DMEM|stock|buffer|objective|magnif|lens|oil|NA\b|BSA|"
-    r"concentrated|fix\b|fixative|strength|PB\b|TAE|binned|zoom|air\b|water\simm)"
+    r"\s*(?:[x×X]\s?)?(?:g\b|stock|objective|magnif|lens|oil|NA\b|concentrated|fix\b|fixative|strength|binned|zoom|air\b|water\simm)"
+)
+# five times or more of these is a stock; 3x TBS is a rinse
+_STOCKS = re.compile(
+    r"\s*(?:[x×X]\s?)?(?:PBS|TBS|SSC|PHEM|HBSS|HEPES|MEM|DMEM|buffer|BSA|PB\b|TAE|TE\b)"
 )
 _TIMES_AHEAD = re.compile(r"\s?\(?\s?[x×✕]\s?\Z")
 _AT_LEAST = re.compile(
@@ -211,7 +215,8 @@ class _Reader:
                 )
                 return index + 1
             letter = found[0].strip().lower() in ("x", "×", "✕")
-            if letter and (whole > 12 or _NOT_REPEATS.match(behind)):
+            stock = whole >= 5 and whole != 6 and _STOCKS.match(behind)
+            if letter and (whole > 12 or stock or _NOT_REPEATS.match(behind)):
                 return None
             end = token.end + len(found[0].rstrip())
             self._add(token.start, end, "count", "count", value=whole, rule="times", confidence=0.9)
@@ -252,6 +257,8 @@ class _Reader:
             assert following.unit is not None  # the programme has asked
             first = Token(token.start, token.end_number, token.end, token.value, following.unit)
             return _Item(first, first), index + 1
+        if _falls(token, following) and _FROM_TO.fullmatch(link):
+            return _Item(token, token), index + 1  # lowered from 1 nA to 50 pA
         same = token.unit is None or following.unit is None or token.unit[1] == following.unit[1]
         between = _AND.fullmatch(link) and _BETWEEN.search(self._text[: token.start][-12:])
         if same and (_RANGE.fullmatch(link) or between) and not self._is_ladder(index):
@@ -392,6 +399,15 @@ class _Reader:
             start, end, kind, name, value=value, minimum=low, maximum=high,
             tolerance=item.tolerance, rule=rule, confidence=confidence,
         )  # fmt: skip
+
+
+def _falls(first: Token, last: Token) -> bool:
+    """Whether the second of two quantities is the smaller one: no range is written so."""
+    if first.unit is None or last.unit is None or first.unit[1] != last.unit[1]:
+        return False
+    values = model_map()["enums"]["Unit"]["values"]
+    factors = [float(values[u[0]]["factor"]) for u in (first.unit, last.unit)]
+    return first.unit[1] != "temperature" and first.value * factors[0] > last.value * factors[1]
 
 
 def _in_one_unit(item: _Item) -> tuple[float, float, str]:

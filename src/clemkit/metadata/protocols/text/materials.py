@@ -244,6 +244,8 @@ def _is_meant(mention: Mention, text: str) -> bool:
         or _OVERNAMED.match(mention.verbatim)
     ):
         return False
+    if name == "gold" and re.match(r"[-\s](?:sections?|colou?r\w*|interference)\b", behind):
+        return False
     if name == "gold" and re.search(
         r"silver(?:[-–/\s]|\sto\s)\Z", text[max(0, mention.start - 10) : mention.start]
     ):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["ladder_stages", "temperature_stages"]
 
 # a number of repeats behind these words is not one of the stage before
-_ANEW = re.compile(r";|\b(?:followed|then|pure|fresh|finally|neat)\b", re.I)
+_ANEW = re.compile(r";|\n|\b(?:followed|then|pure|fresh|finally|neat)\b", re.I)
 _FROM = re.compile(r"\b(?:from|von)\s\Z", re.I)
 # between the two temperatures of a stage
 _LEADS = re.compile(r"(?:\s?°\s?C)?\s*(?:to|bis|up\sto|→|->|\|)\s*", re.I)

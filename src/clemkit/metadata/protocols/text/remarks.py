@@ -17,7 +17,8 @@ _NEGATED = re.compile(
 )
 # what a solution was made of, and why something is done
 _ASIDE = re.compile(
-    r"\bfrom\s(?:an?|the)\s[^,;)]{0,40}\bstock\b[^,;)]*|\bstock\s(?:solution\s)?in\s[^,;)]*"
+    r"\A\W*(?:the\s)?[\w\s%/-]{2,40}?\s(?:was|were|is)\s(?:then\s|gradually\s|subsequently\s)?(?=(?:exchanged|replaced|substituted)\b)"
+    r"|\bfrom\s(?:an?|the)\s[^,;)]{0,40}\bstock\b[^,;)]*|\bstock\s(?:solution\s)?in\s[^,;)]*"
     r"|\((?:this\s|to\s|it\s|which\s)?(?:melts?|removes?|dissolves?|stops?|quenche?s?|prevents?|reduces?|keeps?|helps?|avoids?|improves?)\b[^)]*\)",
     re.I,
 )
