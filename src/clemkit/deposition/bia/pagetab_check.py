@@ -76,7 +76,7 @@ def edited(data: Mapping[str, Any], edits: Sequence[Edit]) -> dict[str, Any]:
         elif edit.action == "delete":
             del holder[last]
         elif isinstance(holder, list):
-            holder.insert(last, copy.deepcopy(edit.value))
+            holder.insert(int(last), copy.deepcopy(edit.value))
     return new
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clemkit.deposition.bia.pagetab_check import check_pagetab
 from clemkit.deposition.bia.pagetab_document import is_pagetab, pagetab_json, read_pagetab
@@ -98,6 +100,44 @@ def test_text_and_back_is_the_same():
     data, _ = read_tsv(TSV)
     again, _ = read_tsv(pagetab_tsv(data))
     assert again == data
+
+
+names = st.from_regex(r"[A-Za-z]([A-Za-z -]{0,8}[a-z])?", fullmatch=True)
+words = st.text(
+    st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from('\t\n"'), max_size=20
+)
+qualifiers = st.lists(
+    st.fixed_dictionaries({"name": names, "value": words}), min_size=1, max_size=2
+)
+attributes = st.lists(
+    st.fixed_dictionaries(
+        {"name": names},
+        optional={
+            "value": words.filter(bool),
+            "reference": st.just(True),
+            "valqual": qualifiers,
+            "nmqual": qualifiers,
+        },
+    ),
+    max_size=4,
+)
+
+
+@given(st.lists(st.tuples(names, attributes, attributes), max_size=3), attributes)
+def test_any_text_comes_through(parts: list[tuple[str, Any, Any]], top: Any):
+    reserved = {"Submission", "Link", "File", "Links", "Files"}
+    children: list[dict[str, Any]] = []
+    for number, (kind, own, inner) in enumerate(parts):
+        if kind in reserved:
+            continue
+        nested = {"accno": f"n{number}", "type": kind, "attributes": inner}
+        child = {"accno": f"c{number}", "type": kind, "attributes": own, "subsections": [nested]}
+        children.append(child)
+    root: dict[str, Any] = {"accno": "root", "type": "Study", "attributes": []}
+    if children:
+        root["subsections"] = children
+    data = {"accno": "S-1", "attributes": top, "section": root, "type": "submission"}
+    assert read_tsv(pagetab_tsv(data))[0] == data
 
 
 def test_files_are_known_by_their_content(tmp_path: Path):
