@@ -122,10 +122,7 @@ def fit_deformation(
 
 def unfold(fit: ModelFit, linear: FloatArray, grid: Grid, warnings: list[str]) -> ModelFit:
     """Stiffen the linearised solution until the smallest determinant is safely positive."""
-    data = (
-        fit.normal @ fit.coefficients.ravel()
-        - fit.lattice.project(fit.weight * fit.residual * fit.gradient).ravel()
-    )
+    data = fit.normal @ fit.coefficients.ravel() + fit.pull
     bending = fit.lattice.bending.toarray()
     current = fit
     for _ in range(8):

@@ -102,7 +102,7 @@ def hold_out(
     fold_of = np.zeros(int(structures.objects.max()) + 1, int)
     fold_of[unique] = rng.permutation(len(unique)) % folds
     bending = fit.stiffness * lattice.bending.toarray()
-    right = -lattice.project(fit.weight * fit.residual * fit.gradient).ravel()
+    right = fit.pull
     current = lattice.field(fit.coefficients)
     flat = owner.ravel()
     count = structures.count + 1

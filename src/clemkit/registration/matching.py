@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from clemkit.geometry import FloatArray, Grid
+from clemkit.registration.evidence import Evidence, gather
 from clemkit.registration.factor import positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.pull import AffineMap, Pull, gradient_nm, interior
@@ -167,6 +169,7 @@ def match_lattice(
     correlation_volume: float,
     step_limit_nm: float,
     trust: FloatImage | None = None,
+    more: Sequence[Evidence] = (),
 ) -> tuple[FloatArray, Match]:
     """Refine a free-form deformation by Gauss-Newton with a bending penalty.
 
@@ -187,6 +190,8 @@ def match_lattice(
         Largest displacement per iteration.
     trust : (Z, Y, X) float32 array, optional
         0 where the images have no say, 1 where they have.
+    more : sequence of Evidence
+        Landmarks and further structures, on *lattice*.
 
     Returns
     -------
@@ -200,8 +205,9 @@ def match_lattice(
         weight = (match.weight / correlation_volume).astype(np.float32)
         if trust is not None:
             weight = weight * trust
-        normal = lattice.normal_matrix(match.gradient, weight).toarray() + bending
-        right = -lattice.project(weight * match.residual * match.gradient).ravel()
+        others, pulls = gather(more, current)
+        normal = lattice.normal_matrix(match.gradient, weight).toarray() + bending + others
+        right = pulls - lattice.project(weight * match.residual * match.gradient).ravel()
         right -= bending @ current.ravel()
         step = sl.cho_solve(positive_factor(normal), right).reshape(current.shape)
         move = np.abs(lattice.field(step)).max(axis=0)

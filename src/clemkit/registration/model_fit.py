@@ -11,7 +11,8 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -20,12 +21,13 @@ from numpy.typing import NDArray
 
 from clemkit.geometry import FloatArray
 from clemkit.provenance import Progress, no_progress
+from clemkit.registration.evidence import Evidence, gather, remaining
 from clemkit.registration.factor import positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.noise import Noise
 from clemkit.registration.pull import Pull, gradient_nm, interior
 
-__all__ = ["ImageModel", "ModelFit", "fit_model", "trace_solve"]
+__all__ = ["ImageModel", "ModelEvidence", "ModelFit", "fit_model", "trace_solve"]
 
 FloatImage = NDArray[np.float32]
 # what a model gets wrong looks like signal: on simulated experiments, data counted a third gave
@@ -82,6 +84,8 @@ class ModelFit:
         Residual and weight, scaled so that weighted squares may be summed over voxels.
     gradient : (3, Z, Y, X) float32 array
         Derivative of the residual per nm of displacement, scaled alike.
+    more_pull : (n,) array or None
+        What landmarks and further structures still ask for; their part of ``normal`` is in it.
     """
 
     coefficients: FloatArray
@@ -93,6 +97,76 @@ class ModelFit:
     residual: FloatImage
     weight: FloatImage
     gradient: FloatImage
+    more_pull: FloatArray | None = None
+
+    @property
+    def pull(self) -> FloatArray:
+        """What all data still ask for at the solution: the negative gradient of their cost."""
+        own = -self.lattice.project(self.weight * self.residual * self.gradient).ravel()
+        return own if self.more_pull is None else own + self.more_pull
+
+
+@dataclass(eq=False)
+class ModelEvidence:
+    """A moving image under its model, as evidence on a lattice; refits the model at each call.
+
+    Attributes
+    ----------
+    pull : Pull
+    model : ImageModel
+    lattice : FfdLattice
+        On the work grid of both.
+    share : float
+        Weight of this image among several.
+    caution, heavy_tail : float
+        See :func:`fit_model`.
+    """
+
+    pull: Pull
+    model: ImageModel
+    lattice: FfdLattice
+    share: float = 1.0
+    caution: float = _CAUTION
+    heavy_tail: float = 8.0
+    calls: int = 0
+    noise: Noise | None = None
+    settled: bool = False
+    image: FloatImage = field(init=False)
+    trust: FloatImage = field(init=False)
+    residual: FloatImage = field(init=False)
+    gradient: FloatImage = field(init=False)
+    weight: FloatImage = field(init=False)
+    last: FloatArray = field(init=False)
+
+    def evaluate(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the Gauss-Newton matrix and the pull at *coefficients*."""
+        model, lattice, call = self.model, self.lattice, self.calls
+        image, inside = self.pull(lattice.field(coefficients))
+        if call == 0:
+            model.start(image)
+        trust = interior(inside) * model.trust
+        model.refit(image, trust, 12 if call == 0 else 4)
+        model.fit_noise(image, trust)
+        residual = image - model.expected
+        robust = 1.0 / (1.0 + residual**2 / (self.heavy_tail * model.variance))
+        even = np.sqrt(robust / model.variance)
+        gradient = gradient_nm(model.signal, self.pull.work_grid)
+        if self.noise is None or call in (2, 5):
+            self.noise = model.measure_noise(residual * even, trust > 0.3, gradient * even)
+        scale = np.sqrt(trust) * even
+        residual, gradient, precision = self.noise.apply(residual * scale, gradient * scale)
+        doubt = self.caution * max(_FIRST_CAUTION * 0.75**call, 1.0)
+        weight = np.full(residual.shape, self.share * precision / doubt, np.float32)
+        self.image, self.trust = image, trust
+        self.residual, self.gradient, self.weight = residual, gradient, weight
+        self.calls, self.settled = call + 1, doubt <= self.caution
+        normal = lattice.normal_matrix(gradient, weight).toarray()
+        self.last = -lattice.project(weight * residual * gradient).ravel()
+        return normal, self.last
+
+    def pull_at(self, coefficients: FloatArray) -> FloatArray:
+        """Return the pull of the last call."""
+        return self.last
 
 
 def fit_model(
@@ -106,6 +180,7 @@ def fit_model(
     heavy_tail: float = 8.0,
     adapt: bool = True,
     caution: float = _CAUTION,
+    more: Sequence[Evidence] = (),
     progress: Progress = no_progress,
     stage: str = "model fit",
 ) -> ModelFit:
@@ -129,6 +204,8 @@ def fit_model(
         Whether the evidence chooses the bending weight; otherwise it stays as given.
     caution : float
         By how much the data are counted below the worth of their noise.
+    more : sequence of Evidence
+        Landmarks and further structures, on *lattice*.
 
     Returns
     -------
@@ -137,31 +214,18 @@ def fit_model(
     bending = lattice.bending.toarray()
     current = coefficients
     freedom = float(lattice.size)
-    image, inside = pull(lattice.field(current))
-    appearance.start(image)
     # affine motions cost no bending, so they do not count as penalised freedom
     null = 12 if min(lattice.grid.shape_zyx) > 1 else 6
-    noise: Noise | None = None
+    data = ModelEvidence(pull, appearance, lattice, caution=caution, heavy_tail=heavy_tail)
+    normal = np.zeros_like(bending)
     for iteration in range(iterations):
-        image, inside = pull(lattice.field(current))
-        trust = interior(inside) * appearance.trust
-        appearance.refit(image, trust, 12 if iteration == 0 else 4)
-        appearance.fit_noise(image, trust)
-        residual = image - appearance.expected
-        robust = 1.0 / (1.0 + residual**2 / (heavy_tail * appearance.variance))
-        even = np.sqrt(robust / appearance.variance)
-        gradient = gradient_nm(appearance.signal, pull.work_grid)
-        if noise is None or iteration in (2, 5):
-            noise = appearance.measure_noise(residual * even, trust > 0.3, gradient * even)
-        scale = np.sqrt(trust) * even
-        residual, gradient, precision = noise.apply(residual * scale, gradient * scale)
-        doubt = caution * max(_FIRST_CAUTION * 0.75**iteration, 1.0)
-        weight = np.full(residual.shape, precision / doubt, np.float32)
-        normal = lattice.normal_matrix(gradient, weight).toarray()
-        right = -lattice.project(weight * residual * gradient).ravel()
-        target = normal @ current.ravel() + right
+        normal, right = data.evaluate(current)
+        own = float(np.mean(np.diag(normal)))
+        others, pulls = gather(more, current)
+        normal = normal + others
+        target = normal @ current.ravel() + right + pulls
         # where nothing bends, the evidence asks for an infinite weight; this one freezes bending
-        stiffest = 1e8 * float(np.mean(np.diag(normal))) / float(np.mean(np.diag(bending)))
+        stiffest = 1e8 * own / float(np.mean(np.diag(bending)))
         solution = current.ravel()
         for _ in range(2):
             factor = positive_factor(normal + stiffness * bending)
@@ -173,10 +237,10 @@ def fit_model(
         step = float(np.abs(lattice.field(solution.reshape(current.shape) - current)).max())
         current = solution.reshape(current.shape)
         progress(stage, (iteration + 1) / iterations, f"largest step {step:.0f} nm")
-        if step < 0.02 * min(pull.work_grid.voxel_size_zyx_nm[1:]) and doubt <= caution:
+        if step < 0.02 * min(pull.work_grid.voxel_size_zyx_nm[1:]) and data.settled:
             break
-    used = trust > 0.3
-    correlation = float(np.corrcoef(image[used], appearance.expected[used])[0, 1])
+    used = data.trust > 0.3
+    correlation = float(np.corrcoef(data.image[used], appearance.expected[used])[0, 1])
     return ModelFit(
         coefficients=current,
         lattice=lattice,
@@ -184,9 +248,10 @@ def fit_model(
         freedom=freedom,
         correlation=correlation,
         normal=normal,
-        residual=residual,
-        weight=weight,
-        gradient=gradient,
+        residual=data.residual,
+        weight=data.weight,
+        gradient=data.gradient,
+        more_pull=remaining(more, current),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.linalg as sl
 from numpy.typing import NDArray
 
 from clemkit.geometry import FloatArray
 from clemkit.provenance import Progress, no_progress
+from clemkit.registration.evidence import Evidence, gather, remaining
 from clemkit.registration.factor import positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.matching import compare
@@ -30,6 +33,7 @@ def fit_normalised(
     iterations: int = 8,
     step_limit_nm: float,
     adapt: bool = True,
+    more: Sequence[Evidence] = (),
     progress: Progress = no_progress,
     stage: str = "intensity fit",
 ) -> ModelFit:
@@ -49,6 +53,8 @@ def fit_normalised(
         Largest displacement per iteration.
     adapt : bool
         Whether the evidence chooses the bending weight; otherwise it stays as given.
+    more : sequence of Evidence
+        Landmarks and further structures, on *lattice*.
 
     Returns
     -------
@@ -65,7 +71,9 @@ def fit_normalised(
         weight = (match.weight / correlation_volume).astype(np.float32)
         normal = lattice.normal_matrix(match.gradient, weight).toarray()
         right = -lattice.project(weight * match.residual * match.gradient).ravel()
-        target = normal @ current.ravel() + right
+        others, pulls = gather(more, current)
+        normal = normal + others
+        target = normal @ current.ravel() + right + pulls
         factor = positive_factor(normal + stiffness * bending)
         solution = sl.cho_solve(factor, target)
         freedom = float(lattice.size - stiffness * trace_solve(factor, bending))
@@ -90,4 +98,5 @@ def fit_normalised(
         residual=match.residual,
         weight=(match.weight / correlation_volume).astype(np.float32),
         gradient=match.gradient,
+        more_pull=remaining(more, current),
     )
