@@ -72,7 +72,7 @@ _ACTIONS: Final = (
      r"(?:quick\s|rapid\s)?freeze[-\s]?substitution|substitution|AFS\s(?:protocol|program(?:me)?)|gefriersubstitution|FS(?=\s(?:in|was|with|medium)|:)"),
     ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
      r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
-    ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)", r"critical[-\s]point\sdrying|CPD"),
+    ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)", r"critical[-\s]point\s(?:drying|dryer|drier)|CPD"),
     ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|smoothed|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
@@ -85,6 +85,7 @@ _ACTIONS: Final = (
     ("fiducial", r"(?:fiducial\w*|beads?|gold\sparticles|microspheres|fluospheres|tetraspeck\w*|nanodiamonds)\s(?:\w+\s){0,3}(?:were|was|are|is)\s(?:then\s)?(?:added|applied|placed|deposited|spotted|adsorbed|put)|"
      r"brand(?:ed|ing)|NIRB|laser[-\s]mark\w*|near-?infrared\sbrand\w+", r"fiducials?|branding|finder\spattern"),
     ("store", r"stor(?:ed?|ing)|aufbewahrt|gelagert|kept\suntil|keep\suntil", r"storage|lagerung"),
+    ("blot", r"blot(?:ted)?(?=\s(?:for|from|with|manually|automatically|in\sa\s|on\sboth)|\s?\()", r"(?!)"),
     ("thaw", r"einfrieren/auftauen|auftauen|aufgetaut|(?:freeze[-\s])?thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|[.,;]|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
     ("handle", r"glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|(?:ultra)?centrifug(?:ed?|ing)|sp(?:un|in)(?=\s(?:down|at|for|in)|\W|\Z)|pellet(?:ed)?(?=\s(?:by|at|for|in|cells)|\W|\Z)|"
      r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|(?:UV-?\s?)?sterili[sz]ed|dechorionated|demembranated|decellulari[sz]ed|dewaxed|hydroly[sz]ed|sonicat(?:ed?)|"

@@ -59,7 +59,7 @@ def by_material(clause: Evidence) -> str | None:
             return "Storage"
     if (
         re.search(
-            r"\b(?:in|with|by|to|for)\s(?:the\s|this\s)?(?:same\s|fresh\s|new\s)?(?:aldehyde\s|single[-\s]strength\s)?fixative",
+            r"\b(?:in|with|by|to|for)\s(?:the\s|this\s)?(?:same\s|fresh\s|new\s)?(?:aldehyde\s|single[-\s]strength\s)?fixative|im\s(?:selben\s|gleichen\s)?Fixativ",
             clause.words,
         )
         and not clause.history.osmium

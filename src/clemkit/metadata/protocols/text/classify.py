@@ -317,6 +317,13 @@ def _mill(clause: Evidence) -> str:
     )
 
 
+def _blot(clause: Evidence) -> str:
+    grid = re.search(
+        r"humid|\bRH\b|force|\d\s?s\b|whatman|vitrobot|EM\s?GP|teflon|grids?\b", clause.words, re.I
+    )
+    return "PlungeFreezing" if grid and not clause.history.sectioned else "OtherStep"
+
+
 def _thaw(clause: Evidence) -> str:
     return "CriticalPointDrying" if re.search(r"critical|CPD", clause.words) else "OtherStep"
 
@@ -359,6 +366,7 @@ _BY_ACTION = {
     "collect": _collect,
     "coat": _coat,
     "mill": _mill,
+    "blot": _blot,
     "thaw": _thaw,
     "warm": _warm,
 }

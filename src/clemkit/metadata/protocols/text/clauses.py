@@ -60,8 +60,8 @@ class _Chunk:
 
 _SEPARATOR = re.compile(
     r"\s*[;]\s*(?:then\s+|and\s+)?"
-    r"|\s*,\s*(?:(?:and\s+)?(?:then|finally|subsequently|afterwards|before|after\swhich|followed\s+(?:\w+\s+)?by|next|dann)\b\s*|and\b\s*|or\b\s*)?"
-    r"|\s+(?:and\s+then|and\s+finally|and\s+subsequently|and|then|followed\s+(?:\w+\s+)?by|before|prior\s+to|after\s+which|und\s+dann|und|dann)\b\s*"
+    r"|\s*,\s*(?:(?:and\s+)?(?:then|finally|subsequently|afterwards|before|danach|anschließend|after\swhich|followed\s+(?:\w+\s+)?by|next|dann)\b\s*|and\b\s*|or\b\s*)?"
+    r"|\s+(?:and\s+then|and\s+finally|and\s+subsequently|and|then|followed\s+(?:\w+\s+)?by|before|prior\s+to|danach|anschließend|after\s+which|und\s+dann|und|dann)\b\s*"
     r"|\s+[–—]\s+|\s*(?:->|→)\s*|\s+\|\s+|[.]\s+",
     re.I,
 )
@@ -351,7 +351,9 @@ def _stands_alone(text: str, group: Sequence[_Chunk]) -> bool:
 def unknown_name(words: str) -> str | None:
     """Return the name in ``name 3 x 10 min`` or ``1% name``, for where the lexicon has none."""
     found = _UNKNOWN.match(words) or _UNKNOWN_SHARE.match(words)
-    return found[1] if found and found[1].lower() not in _FUNCTION_WORDS else None
+    if found is None or found[1].lower() in _FUNCTION_WORDS:
+        return None
+    return None if find_cues(found[1], 0, len(found[1])) else found[1]
 
 
 def _begins(

@@ -38,7 +38,7 @@ _TABLE: Final = (
      "temperature", "degC", (20.0, 25.0), True, "room-temperature", 0.9),
     (r"\bRT\b(?!-?\s?(?:PCR|qPCR|[A-Z]?\d{4,}))(?<!-RT)|\b[rR]\.\s?[tT]\.(?!\w)|(?<=[ (,@])r/t\b|(?<=[ (,@])rt\b",
      "temperature", "degC", (20.0, 25.0), True, "room-temperature", 0.85),
-    (r"(?i:\bon\s(?:wet\s)?ice\b(?!\s?crystal)|\bauf\seis\b|\bin\san?\sice\sbath\b|(?<=[,;]\s)ice(?=\s*(?:->|→|[,;.)|]|\Z|\n)))", "temperature", "degC",
+    (r"(?i:\bon\s(?:wet\s)?ice\b(?!\s?crystal)|\bauf\seis\b|\bin\san?\sice\sbath\b|(?<=[,;]\s)(?:ice|Eis)(?=\s*(?:->|→|[,;.)|]|\Z|\n)))", "temperature", "degC",
      (0.0, 4.0), True, "on-ice", 0.85),
     (r"(?i:\bice[-\s]?cold\b|\bchilled\son\sice\b)", "temperature", "degC", (0.0, 4.0), True, "ice-cold", 0.7),
     (r"(?i:\bliquid\s(?:nitrogen|N2)\stemperature\b)", "temperature", "degC", -196.0, True, "liquid-nitrogen-temperature", 0.9),

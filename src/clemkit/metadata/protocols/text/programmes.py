@@ -29,6 +29,7 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
     text, rest, stages = step.text, [], list[Placed]()
     pending: FoundQuantity | None = None
     early: FoundQuantity | None = None
+    over_all: FoundQuantity | None = None
     timed = 0
     for i, quantity in enumerate(quantities):
         following = quantities[i + 1] if i + 1 < len(quantities) else None
@@ -42,7 +43,7 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
                 early = None
             if early is not None:
                 stages[-1]["duration"] = (early.plain(), early)
-                early, timed = None, len(stages)
+                early, over_all, timed = None, early, len(stages)
             if pending is not None:
                 stages[-1]["repeats"] = (int(pending.value or 1), pending)
                 pending = None
@@ -92,6 +93,11 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
                 rest.append(quantity)
     if pending is not None:
         rest.append(pending)
+    if stages and over_all is not None:
+        for stage in stages[1:]:
+            if "duration" in stage:
+                break
+            stage["duration"] = (over_all.plain(), over_all)
     step.fields["ladder"] = [
         _emit(step, stage, f"ladder/{number}", text) for number, stage in enumerate(stages, 1)
     ]

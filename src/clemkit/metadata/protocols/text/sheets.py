@@ -45,7 +45,11 @@ def read_table(
     source = Path(path)
     if not source.is_file():
         raise NotFoundError(f"{source}: expected a table (.xlsx, .csv, .tsv); found no such file")
-    rows = _workbook(source, sheet) if source.suffix.lower() == ".xlsx" else _separated(source)
+    rows = (
+        _workbook(source, sheet)
+        if source.suffix.lower() in (".xlsx", ".xlsm")
+        else _separated(source)
+    )
     lines = [
         f"| {' | '.join(cells)} |" if any(cells) else ""
         for cells in ([_words(c) for c in row] for row in rows)
