@@ -97,7 +97,7 @@ def test_one_sentence_with_several_treatments():
          ["Infiltration"]),
         ("Embedded in fresh Epon and polymerised at 60 °C for 2 d.", ["OvenCuring"]),
         ("UA 2% 15', wash H2O, Reynolds lead citrate 8'",
-         ["EnBlocStaining", "Rinsing", "EnBlocStaining"]),
+         ["EnBlocStaining", "Rinsing", "PostStaining"]),
         ("Fixed cells were washed in PBS.", ["Rinsing"]),
         ("Sections (70 nm) were cut, collected on grids and stained with 2% UA for 10 min.",
          ["Sectioning", "SectionCollection", "PostStaining"]),

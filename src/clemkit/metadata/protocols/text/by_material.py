@@ -18,6 +18,11 @@ _ANTIBODY_WORDS = re.compile(
     r"silver[-\s]enhanc|gold[-\s]enhanc",
     re.I,
 )
+_THIN = re.compile(r"\b(?:semi|ultra)-?\s?thin|\bthin\ssections|dünnschnitt", re.I)
+# lead citrate stains sections; what is stained in the block is stained with lead aspartate
+_SECTION_STAIN = re.compile(
+    r"lead[-\s]?citrate|Reynold|\bPb[-\s]?citrate|Bleicitrat|toluidin", re.I
+)
 _CARRIER = re.compile(r"planchettes?|\bcarriers?\b|type\s[AB]\b|hexadecene", re.I)
 _DARK_LIGHT = re.compile(
     r"photo|irradiat|illuminat|light|peroxid|H2O2|reaction|developed|precipitat|colou?r", re.I
@@ -28,7 +33,7 @@ _AT_LOW = re.compile(r"[-−–]\s?\d{2}\s?°|AFS|frozen|freeze|cryo", re.I)
 def by_material(clause: Evidence) -> str | None:
     """Return the step class that the materials of a clause tell; None when they tell nothing."""
     held = clause.groups
-    sections = clause.history.sectioned
+    sections = clause.history.sectioned or bool(_THIN.search(clause.words))
     last = clause.history.classes[-1] if clause.history.classes else ""
     if (
         (
@@ -138,6 +143,8 @@ def by_material(clause: Evidence) -> str | None:
     )
     if clause.action == "stain" and negative and held & {"uranyl", "lead", "section-dye"}:
         return "Staining"
+    if _SECTION_STAIN.search(clause.words) and not re.search(r"en[-\s]bloc", clause.words, re.I):
+        return "PostStaining"
     if held & {"uranyl", "lead"} and "aldehyde" not in held:
         if (
             clause.history.frozen

@@ -29,6 +29,7 @@ _PROGRAMMES = frozenset(("FreezeSubstitution", "UvPolymerization", "OvenCuring",
 _APART = frozenset(
     (
         "Storage",
+        "Perfusion",
         "Sectioning",
         "SectionCollection",
         "Mounting",

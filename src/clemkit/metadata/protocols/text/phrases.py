@@ -58,7 +58,7 @@ _TABLE: Final = (
     (r"(?i:\ba\scouple\s(?:of\s)?hours\b)", "duration", "h", 2.0, True, "couple", 0.6),
     (r"(?i:\ba\scouple\s(?:of\s)?days\b)", "duration", "d", 2.0, True, "couple", 0.6),
     (r"(?i:\ba\scouple\s(?:of\s)?minutes\b)", "duration", "min", 2.0, True, "couple", 0.6),
-    (r"(?i:\btwice\b(?!\s(?:a|per|daily|as|the))|\bzweimal\b)", "count", "count", 2.0, False, "times", 0.95),
+    (r"(?i:\btwice\b(?!\s(?:a|per|daily|as)\b|\sthe\s(?:volume|size|amount|concentration|weight))|\bzweimal\b)", "count", "count", 2.0, False, "times", 0.95),
     (r"(?i:\bthrice\b|\bdreimal\b)", "count", "count", 3.0, False, "times", 0.95),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(row[0]), row[1:]) for row in _TABLE)
