@@ -185,6 +185,9 @@ def by_material(clause: Evidence) -> str | None:
         and held <= {"medium", "protein", "additive"}
     ):
         return "CellCulture"
+    kept_alive = re.search(r"CO2|incubator|confluen|serum|FBS|FCS", clause.words)
+    if "medium" in held and kept_alive and not held & {"immuno", "dye", "aldehyde"}:
+        return "CellCulture"
     if "anaesthetic" in held:
         return "Anaesthesia"
     if "cryogen" in held:

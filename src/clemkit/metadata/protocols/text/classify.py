@@ -91,6 +91,8 @@ def _handle(clause: Evidence) -> str | None:
 
 
 def _dissect(clause: Evidence) -> str:
+    if re.search(r"coverslip|\bglass\b|\bresin\b|\bgrids?\b|wafer|sapphire", clause.words, re.I):
+        return "OtherStep"
     cells = re.search(r"centrifug|\bcells?\b|pellet|culture|scrap|trypsin", clause.words, re.I)
     return (
         "OtherStep"
@@ -176,19 +178,15 @@ def _embed(clause: Evidence) -> str:
 
 
 def _polymerise(clause: Evidence) -> str:
-    if (
-        not (clause.history.resin or "resin" in clause.groups)
-        and clause.hottest is not None
-        and clause.hottest < 45
-    ):
-        return "OtherStep"  # a gel
     words = re.sub(r"\b(?:not|no|without|never)\s(?:\w+\s){0,2}UV\b", "", clause.words)
-    cold = clause.hottest is not None and clause.hottest <= 4
-    return (
-        "UvPolymerization"
-        if _UV.search(words) or (cold and clause.history.substituted)
-        else "OvenCuring"
-    )
+    if _UV.search(words):
+        return "UvPolymerization"
+    if clause.hottest is None or clause.hottest >= 45:
+        return "OvenCuring"
+    if not (clause.history.resin or "resin" in clause.groups):
+        return "OtherStep"  # a gel
+    cold = clause.hottest <= 4 and clause.history.substituted
+    return "UvPolymerization" if cold else "OvenCuring"
 
 
 def _stain(clause: Evidence) -> str | None:

@@ -31,6 +31,8 @@ from clemkit.metadata.protocols.text.segments import find_segments
 
 __all__ = ["drafts_of"]
 
+# what may stand beside an action without being one of its own
+_PASSING = frozenset(("thaw", "hold", "remove", "warm"))
 _STRONG = frozenset(("osmium", "uranyl", "lead", "mordant", "immuno", "aldehyde", "section-dye"))
 _RESIN = re.compile(
     r"\b(?:resin|embedding\smedium|epoxy\smixture|Harz)\b(?![-\s](?:blocks?|sections?|embedded))",
@@ -62,7 +64,7 @@ def drafts_of(
             columns = None
         action, first = "", True
         for clause in split_segment(text, segment, inside_m, inside_q):
-            if clause.inherits and not clause.action and _fits(action, clause, inside_m):
+            if clause.inherits and _says_little(clause) and _fits(action, clause, inside_m):
                 clause = Clause(
                     clause.start, clause.end, action, clause.cues, True, clause.context, segment
                 )
@@ -78,6 +80,12 @@ def drafts_of(
             append_draft(text, drafts, draft, history, first)
             first = False
     return drafts
+
+
+def _says_little(clause: Clause) -> bool:
+    """Whether a clause that inherits its action has no word of its own for one, or a late weak one."""
+    late = bool(clause.cues) and clause.cues[0].start - clause.start > 15
+    return clause.action == "" or (late and clause.action in _PASSING)
 
 
 def _fits(action: str, clause: Clause, materials: Sequence[NamedMaterial]) -> bool:

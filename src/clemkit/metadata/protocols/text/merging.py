@@ -160,6 +160,7 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
         draft.rule in ("warm", "hold", "incubate")
         and _SAME.search(words)
         and last.name not in _APART
+        and (draft.name == last.name or not groups - {"buffer"})
     ):
         return True
     if draft.name not in ("OtherStep", "UnparsedStep") or draft.rule in (

@@ -126,7 +126,14 @@ def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[Fou
         )
         if quantity.kind == "temperature" and (leads or _FROM.search(before)):
             slot = "start_temperature"
-        if not stages or slot in stages[-1] or (slot == "start_temperature" and len(stages[-1])):
+        ahead = following is not None and following.kind == "temperature"
+        anew = quantity.kind == "ramp" and ahead and bool(stages) and "duration" in stages[-1]
+        if (
+            not stages
+            or anew
+            or slot in stages[-1]
+            or (slot == "start_temperature" and len(stages[-1]))
+        ):
             stages.append({})
         stages[-1][slot] = (quantity.plain(), quantity)
     numbers = [number for number, stage in enumerate(stages, 1) if stage]
