@@ -138,7 +138,11 @@ def compare_candidates(
     stiffness: float,
     progress: Progress = no_progress,
 ) -> list[Candidate]:
-    """Give every candidate the same coarse deformation and sort by correlation."""
+    """Give every candidate the same coarse deformation and sort by correlation.
+
+    A candidate that brings a deformation starts with it, and keeps what the coarse one cannot
+    express.
+    """
     grid = coarse_grid(template_grid, max(0.8 * blur_nm, template_grid.voxel_size_zyx_nm[1]))
     image = gaussian_blur_nm(moving, blur_nm, moving_grid.voxel_size_zyx_nm)
     blurred = gaussian_blur_nm(template, blur_nm, template_grid.voxel_size_zyx_nm)
@@ -149,19 +153,26 @@ def compare_candidates(
     voxels = float(np.prod(np.maximum(2.5 * blur_nm / np.array(grid.voxel_size_zyx_nm), 1.0)))
     out = []
     for index, c in enumerate(candidates):
+        start = np.zeros((3, *lattice.shape))
+        if c.lattice is not None and c.coefficients is not None:
+            start = lattice.resample_from(c.lattice, c.coefficients)
         coefficients, match = match_lattice(
             Pull(c.sign * image, moving_grid, grid, c.affine),
             work,
             lattice,
-            np.zeros((3, *lattice.shape)),
+            start,
             iterations=14,
             stiffness=stiffness,
             correlation_volume=voxels,
             step_limit_nm=1.2 * blur_nm,
         )
+        level = lattice
+        if c.lattice is not None and c.coefficients is not None:
+            change = c.lattice.resample_from(lattice, coefficients - start)
+            level, coefficients = c.lattice, c.coefficients + change
         out.append(
             Candidate(
-                c.affine, c.sign, match.correlation, match.overlap, c.strain, lattice, coefficients
+                c.affine, c.sign, match.correlation, match.overlap, c.strain, level, coefficients
             )
         )
         best = max(o.score for o in out)

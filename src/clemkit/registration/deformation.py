@@ -2,47 +2,109 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg as sl
 
 from clemkit.errors import RegistrationError
 from clemkit.geometry import FloatArray, Grid
-from clemkit.provenance import Progress
+from clemkit.provenance import Progress, no_progress
+from clemkit.registration.evidence import Guide
 from clemkit.registration.factor import positive_factor
 from clemkit.registration.features import FixedFeatures
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.intensity import gaussian_blur_nm
 from clemkit.registration.matching import coarse_grid
+from clemkit.registration.mending import follow_down
 from clemkit.registration.model_fit import ModelFit
 from clemkit.registration.normalised_fit import fit_normalised
 from clemkit.registration.pull import Pull, resample_to
-from clemkit.registration.refine import MovingCrop, final_fit, grey_fit, work_factor
-from clemkit.registration.scales import open_voxel_sizes_nm
-from clemkit.registration.search import prior_stiffness
+from clemkit.registration.refine import (
+    MovingCrop,
+    final_fit,
+    grey_fit,
+    match_blurs,
+    work_factor,
+)
+from clemkit.registration.scales import (
+    finest_spacing_nm,
+    open_voxel_sizes_nm,
+    segmentation_detail_nm,
+)
+from clemkit.registration.search import prior_stiffness, search_voxel_nm
 from clemkit.registration.settings import Settings
 from clemkit.registration.start import Start
 from clemkit.registration.structures import Structures, block_structures
 from clemkit.transforms import check_folding
+from clemkit.volumes import Volume
 
-__all__ = ["SEGMENTATION_STIFFNESS", "fit_deformation", "unfold"]
+__all__ = ["Levels", "fit_deformation", "follow_levels", "unfold"]
 
 _LEAST_JACOBIAN = 0.15
-SEGMENTATION_STIFFNESS = 4.0  # outlines of two segmentations differ more than images do
+_SEGMENTATION_STIFFNESS = 4.0  # outlines of two segmentations differ more than images do
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """The deformation after the finer levels, and the lengths it was made with, nm."""
+
+    lattice: FfdLattice
+    coefficients: FloatArray
+    correlation: float
+    blur_nm: float
+    spacing_nm: float
+    detail_nm: float
+
+
+def follow_levels(
+    features: FixedFeatures,
+    crop: MovingCrop,
+    found: Start,
+    moving: Volume,
+    moving_labels: Volume | None,
+    settings: Settings,
+    guides: Sequence[Guide] = (),
+    progress: Progress = no_progress,
+) -> Levels:
+    """Follow the start down to the blur of the moving image, at lengths derived from the data."""
+    spacing = settings.control_spacing_nm or finest_spacing_nm(features)
+    first = 0.75 * search_voxel_nm(features, moving.grid, settings) / 2
+    detail = segmentation_detail_nm(features, moving_labels)
+    # outlines of two segmentations differ; their courses agree at the width of a structure
+    last = max(1.25 * float(found.psf_zyx_nm[1:].max()), 0.5 * detail)
+    blurs = match_blurs(max(first, last), last)
+    ratio = np.linspace(1, 0, len(blurs))
+    stiffness = 2 * prior_stiffness(features.grid, 900)
+    if detail > 0:
+        stiffness *= _SEGMENTATION_STIFFNESS
+    lattice, coefficients, correlation = follow_down(
+        features,
+        crop,
+        found.outcome.best,
+        blurs_nm=blurs,
+        spacings_nm=[float(spacing * (1 + 0.5 * r)) for r in ratio],
+        blur_zyx_nm=found.psf_zyx_nm,
+        finest_voxel_nm=max(
+            2 * min(open_voxel_sizes_nm(crop.grid)), min(open_voxel_sizes_nm(features.grid))
+        ),
+        stiffness=stiffness,
+        detail_nm=detail,
+        guides=guides,
+        progress=progress,
+    )
+    return Levels(lattice, coefficients, correlation, blurs[-1], spacing, detail)
 
 
 def fit_deformation(
     features: FixedFeatures,
     crop: MovingCrop,
     found: Start,
-    lattice: FfdLattice,
-    coefficients: FloatArray,
-    blur: float,
-    spacing: float,
-    detail_nm: float,
+    levels: Levels,
     settings: Settings,
     progress: Progress,
+    guides: Sequence[Guide] = (),
 ) -> tuple[ModelFit, Structures]:
     """Fit under the model of the moving image, or on normalised images without labels.
 
@@ -50,14 +112,10 @@ def fit_deformation(
     ----------
     features, crop, found
         Fixed side, moving side, start.
-    lattice, coefficients
+    levels : Levels
         Deformation so far.
-    blur : float
-        Last blur of the levels before, nm.
-    spacing : float
-        Control spacing, nm.
-    detail_nm : float
-        Not 0 for two segmentations; see ``segmentation_detail_nm``.
+    guides : sequence of Guide
+        Landmarks and further structures.
 
     Returns
     -------
@@ -65,9 +123,11 @@ def fit_deformation(
         The structures are pieces of objects, or cubes, for the held-out error.
     """
     affine = found.outcome.best.affine
+    lattice, coefficients, spacing = levels.lattice, levels.coefficients, levels.spacing_nm
+    blur, detail_nm = levels.blur_nm, levels.detail_nm
     stiffness = 4 * prior_stiffness(features.grid, 900)
     if detail_nm > 0:
-        stiffness *= SEGMENTATION_STIFFNESS
+        stiffness *= _SEGMENTATION_STIFFNESS
     if features.labels is not None and detail_nm == 0:
         fit, structures, _, _ = final_fit(
             features,
@@ -79,6 +139,7 @@ def fit_deformation(
             spacing_nm=spacing,
             stiffness=stiffness,
             settings=settings,
+            guides=guides,
             progress=progress,
         )
         return fit, structures
@@ -93,6 +154,7 @@ def fit_deformation(
             spacing_nm=spacing,
             stiffness=stiffness,
             settings=settings,
+            guides=guides,
             progress=progress,
         )
         return fit, block_structures(grid, spacing / 2)
@@ -115,6 +177,7 @@ def fit_deformation(
         ),
         step_limit_nm=1.5 * blur,
         adapt=False,
+        more=[g.on_model(level, None) for g in guides],
         progress=progress,
     )
     return fit, block_structures(work, spacing / 2)

@@ -7,57 +7,57 @@ moving image → held-out error → certified inverse.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from clemkit.errors import ArgumentError
+from clemkit.geometry import require_same_space
+from clemkit.landmarks import LandmarkPairs
 from clemkit.provenance import Progress, Step, no_progress
-from clemkit.registration.deformation import SEGMENTATION_STIFFNESS, fit_deformation, unfold
+from clemkit.registration.deformation import fit_deformation, follow_levels, unfold
 from clemkit.registration.features import fixed_features
+from clemkit.registration.further_structures import Structure, require_structures
+from clemkit.registration.given_start import find_given_start
+from clemkit.registration.guides import make_guides
 from clemkit.registration.heldout import estimate_error, hold_out, with_slack
-from clemkit.registration.mending import follow_down
+from clemkit.registration.landmark_guide import LandmarkWeight, check_pairs
 from clemkit.registration.outcome import assemble_result
-from clemkit.registration.refine import crop_moving, match_blurs
-from clemkit.registration.result import RegistrationResult, StageRecord
-from clemkit.registration.scales import (
-    crop_voxel_nm,
-    finest_spacing_nm,
-    open_voxel_sizes_nm,
-    segmentation_detail_nm,
-)
-from clemkit.registration.search import prior_stiffness, search_voxel_nm
+from clemkit.registration.refine import crop_moving
+from clemkit.registration.result import RegistrationResult
+from clemkit.registration.scales import crop_voxel_nm
 from clemkit.registration.settings import Settings
-from clemkit.registration.start import find_volumes_start, require_usable
-from clemkit.transforms import compose, numerical_inverse
+from clemkit.registration.stage_clock import StageClock
+from clemkit.transforms import Transform, compose, numerical_inverse
 from clemkit.volumes import Volume
 
-__all__ = ["register"]
+__all__ = ["Preview", "register"]
+
+Preview: TypeAlias = Callable[[Transform, int], None]
+"""Receives the coarse transform, fixed → moving, and the moving channel, within seconds."""
 
 
-@dataclass
-class _Clock:
-    """Collects stage records."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Wanted:
+    """What the caller asked for."""
 
-    stages: list[StageRecord] = field(default_factory=list)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[dict[str, float | None]]:
-        note: dict[str, float | None] = {"metric": None}
-        wall, cpu = time.perf_counter(), time.process_time()
-        yield note
-        self.stages.append(
-            StageRecord(
-                name=name,
-                seconds=time.perf_counter() - wall,
-                cpu_seconds=time.process_time() - cpu,
-                metric=note["metric"],
-            )
-        )
+    fixed: Volume
+    moving: Volume
+    structures: tuple[Structure, ...]
+    moving_labels: Volume | None
+    fixed_channel: int
+    moving_channel: int | str | None
+    initial: Transform | None
+    trust_initial: bool
+    landmarks: LandmarkPairs | None
+    landmark_weight: LandmarkWeight
+    allow_reflection: bool
+    settings: Settings
+    seed: int
+    preview: Preview | None
+    progress: Progress
 
 
 def register(
@@ -66,14 +66,20 @@ def register(
     *,
     fixed_labels: Volume | None = None,
     moving_labels: Volume | None = None,
+    structures: Sequence[Structure] = (),
     fixed_channel: int | str = 0,
     moving_channel: int | str | None = None,
+    initial: Transform | None = None,
+    trust_initial: bool = False,
+    landmarks: LandmarkPairs | None = None,
+    landmark_weight: LandmarkWeight = "soft",
     allow_reflection: bool = False,
     settings: Settings | None = None,
     seed: int = 0,
+    preview: Preview | None = None,
     progress: Progress = no_progress,
 ) -> RegistrationResult:
-    """Register *moving* to *fixed* without initialisation.
+    """Register *moving* to *fixed*, without initialisation unless one is given.
 
     Parameters
     ----------
@@ -84,14 +90,28 @@ def register(
     fixed_labels, moving_labels : Volume, optional
         Instances or masks of the structures to match, each on any grid of its volume's space.
         Without fixed labels the images themselves are matched.
+    structures : sequence of Structure, optional
+        Several kinds of structures instead, each with its labels, channel and weight. The first
+        finds the pose.
     fixed_channel, moving_channel : int or str, optional
         Channels to match. Without a moving channel all are tried and the best is reported.
+    initial : Transform, optional
+        Fixed → moving, from which to go on; it replaces the search, and the images must agree.
+    trust_initial : bool
+        Do not ask the images; weak evidence then ends ``uncertain`` instead of being refused.
+    landmarks : LandmarkPairs, optional
+        Hand-placed pairs that pull on the deformation. Four or more that span a volume and agree
+        also start the search.
+    landmark_weight : {"soft", "hard"}
+        Within their standard deviation (one moving voxel where they state none), or exactly.
     allow_reflection : bool
         Whether the result may contain a mirror (sections in reverse order, for example).
     settings : Settings, optional
         Physical settings; defaults come from the data.
     seed : int
         Seed of the held-out folds and of the error sampling.
+    preview : callable, optional
+        Receives the coarse transform, fixed → moving, and the moving channel, after the search.
     progress : Progress
         Receives stage names and the current figure.
 
@@ -102,7 +122,10 @@ def register(
     Raises
     ------
     RegistrationError
-        No pose stands out, or only a mirror fits and mirrors are not allowed.
+        No pose stands out, a given one is contradicted by the images, or only a mirror fits and
+        mirrors are not allowed.
+    ArgumentError, SpaceMismatchError
+        The arguments do not fit together.
     DataError
         An image is constant or not finite.
     TooFewLandmarksError
@@ -113,120 +136,126 @@ def register(
     >>> result = register(em, lm, fixed_labels=mitochondria)  # doctest: +SKIP
     >>> result.error_estimate.median_nm  # doctest: +SKIP
     """
-    # small matrices gain nothing from BLAS threads, which spin and can change the last digit
-    with threadpool_limits(limits=1):
-        return _register(
-            fixed,
-            moving,
-            fixed_labels,
-            moving_labels,
-            fixed_channel,
-            moving_channel,
-            allow_reflection,
-            settings or Settings(),
-            seed,
-            progress,
-        )
-
-
-def _register(
-    fixed: Volume,
-    moving: Volume,
-    fixed_labels: Volume | None,
-    moving_labels: Volume | None,
-    fixed_channel: int | str,
-    moving_channel: int | str | None,
-    allow_reflection: bool,
-    settings: Settings,
-    seed: int,
-    progress: Progress,
-) -> RegistrationResult:
+    kinds = tuple(structures)
+    require_structures(kinds, fixed_labels, moving_labels, moving_channel)
+    if fixed_labels is not None:
+        kinds = (Structure(labels=fixed_labels, moving_labels=moving_labels),)
+    wanted = _Wanted(
+        fixed=fixed,
+        moving=moving,
+        structures=kinds,
+        moving_labels=kinds[0].moving_labels if structures else moving_labels,
+        fixed_channel=fixed.channel_index(fixed_channel),
+        moving_channel=kinds[0].channel if structures else moving_channel,
+        initial=initial,
+        trust_initial=trust_initial,
+        landmarks=landmarks,
+        landmark_weight=landmark_weight,
+        allow_reflection=allow_reflection,
+        settings=settings or Settings(),
+        seed=seed,
+        preview=preview,
+        progress=progress,
+    )
     if fixed.grid.space == moving.grid.space:
         raise ArgumentError(
             f"register: expected two different spaces; found {fixed.grid.space.name!r} twice; "
             "name them when opening the volumes"
         )
+    if initial is not None:
+        require_same_space(fixed.grid.space, initial.source, "initial, source")
+        require_same_space(moving.grid.space, initial.target, "initial, target")
+    if landmarks is not None:
+        check_pairs(landmarks, landmark_weight, fixed.grid, moving.grid)
+    # small matrices gain nothing from BLAS threads, which spin and can change the last digit
+    with threadpool_limits(limits=1):
+        return _register(wanted)
+
+
+def _register(wanted: _Wanted) -> RegistrationResult:
+    fixed, moving, settings = wanted.fixed, wanted.moving, wanted.settings
+    progress = wanted.progress
     step_started = Step(activity="registration")
-    clock = _Clock()
+    clock = StageClock()
     warnings: list[str] = []
     with clock.stage("prepare"):
         features = fixed_features(
-            fixed, fixed_labels, fixed.channel_index(fixed_channel), settings.structure_radius_nm
+            fixed,
+            wanted.structures[0].labels if wanted.structures else None,
+            wanted.fixed_channel,
+            settings.structure_radius_nm,
+            crop=len(wanted.structures) < 2,
         )
         warnings += features.notes
     with clock.stage("pose search") as note:
-        found, features = find_volumes_start(
+        found, features = find_given_start(
             features,
             fixed,
-            fixed.channel_index(fixed_channel),
+            wanted.fixed_channel,
             moving,
-            moving_labels,
-            moving_channel,
-            settings,
-            warnings,
-            progress,
+            wanted.moving_labels,
+            wanted.moving_channel,
+            initial=wanted.initial,
+            trusted=wanted.trust_initial,
+            landmarks=wanted.landmarks,
+            allow_reflection=wanted.allow_reflection,
+            settings=settings,
+            warnings=warnings,
+            progress=progress,
         )
         note["metric"] = found.outcome.best.correlation
-    outcome = found.outcome
-    best = outcome.best
-    require_usable(outcome, allow_reflection)
+    best = found.outcome.best
+    if wanted.preview is not None:
+        with clock.stage("preview"):
+            coarse: Transform = best.affine.to_transform(fixed.grid.space, moving.grid.space)
+            if best.lattice is not None and best.coefficients is not None:
+                bent = best.lattice.to_transform(best.coefficients, fixed.grid.space)
+                coarse = compose(bent, coarse)
+            wanted.preview(coarse, found.channel)
+    pairs, guides = make_guides(
+        wanted.landmarks,
+        wanted.landmark_weight,
+        wanted.structures,
+        features.grid,
+        fixed,
+        moving,
+        found,
+        settings,
+    )
     with clock.stage("deformation") as note:
         crop = crop_moving(
             moving,
-            moving_labels,
+            wanted.moving_labels,
             found.channel,
             best,
             features.grid,
-            voxel_nm=crop_voxel_nm(features, moving, moving_labels),
+            voxel_nm=crop_voxel_nm(features, moving, wanted.moving_labels),
             normalisation_nm=features.normalisation_nm,
         )
-        spacing = settings.control_spacing_nm or finest_spacing_nm(features)
-        first = 0.75 * search_voxel_nm(features, moving.grid, settings) / 2
-        detail = segmentation_detail_nm(features, moving_labels)
-        # outlines of two segmentations differ; their courses agree at the width of a structure
-        last = max(1.25 * float(found.psf_zyx_nm[1:].max()), 0.5 * detail)
-        blurs = match_blurs(max(first, last), last)
-        ratio = np.linspace(1, 0, len(blurs))
-        spacings = [float(spacing * (1 + 0.5 * r)) for r in ratio]
-        finest = max(
-            2 * min(open_voxel_sizes_nm(crop.grid)), min(open_voxel_sizes_nm(features.grid))
+        levels = follow_levels(
+            features, crop, found, moving, wanted.moving_labels, settings, guides, progress
         )
-        stiffness = 2 * prior_stiffness(features.grid, 900)
-        if detail > 0:
-            stiffness *= SEGMENTATION_STIFFNESS
-        lattice, coefficients, correlation = follow_down(
-            features,
-            crop,
-            best,
-            blurs_nm=blurs,
-            spacings_nm=spacings,
-            blur_zyx_nm=found.psf_zyx_nm,
-            finest_voxel_nm=finest,
-            stiffness=stiffness,
-            detail_nm=detail,
-            progress=progress,
-        )
-        note["metric"] = correlation
+        note["metric"] = levels.correlation
+    noted = {}
     with clock.stage("model fit") as note:
-        fit, structures = fit_deformation(
-            features,
-            crop,
-            found,
-            lattice,
-            coefficients,
-            blurs[-1],
-            spacing,
-            detail,
-            settings,
-            progress,
-        )
+        fit, structures = fit_deformation(features, crop, found, levels, settings, progress, guides)
+        if pairs is not None:
+            odd = pairs.odd(fit)
+            if pairs.weight == "hard":
+                levels = replace(levels, lattice=fit.lattice, coefficients=fit.coefficients)
+                fit, structures = fit_deformation(
+                    features, crop, found, levels, settings, progress, [pairs, *guides[1:]]
+                )
         fit = unfold(fit, best.affine.linear, features.grid, warnings)
+        if pairs is not None:
+            noted["landmarks"], more = pairs.report(fit, odd)
+            warnings += more
         note["metric"] = fit.correlation
     with clock.stage("held-out error") as note:
         reach = 1.2 * float(found.psf_zyx_nm.max()) + 0.5 * features.radius_nm
-        held = hold_out(fit, structures, reach_nm=reach, seed=seed)
-        error = estimate_error(fit, held, features.grid, best.affine.linear, seed=seed)
-        if detail > 0:
+        held = hold_out(fit, structures, reach_nm=reach, seed=wanted.seed)
+        error = estimate_error(fit, held, features.grid, best.affine.linear, seed=wanted.seed)
+        if levels.detail_nm > 0:
             error = with_slack(error, 0.5 * features.radius_nm)
             warnings.append(
                 "two segmentations were matched: what differs because one was drawn wider than "
@@ -240,7 +269,7 @@ def _register(
         )
         inverse = numerical_inverse(fixed_to_moving, domain=fixed.grid, outside="extend")
         note["metric"] = inverse.max_error_nm
-    return assemble_result(
+    result = assemble_result(
         fixed,
         features,
         found,
@@ -253,6 +282,7 @@ def _register(
         clock.stages,
         warnings,
         settings,
-        seed,
+        wanted.seed,
         step_started,
     )
+    return replace(result, details={**result.details, **noted})

@@ -104,11 +104,17 @@ def _bounded_factor(grid: Grid, limit: int) -> tuple[int, int, int]:
 
 
 def fixed_features(
-    volume: Volume, labels: Volume | None, channel: int, radius_nm: float | None
+    volume: Volume,
+    labels: Volume | None,
+    channel: int,
+    radius_nm: float | None,
+    *,
+    crop: bool = True,
 ) -> FixedFeatures:
     """Read the fixed side.
 
-    Labels larger than a bound are read at every n-th voxel, which is reported.
+    Labels larger than a bound are read at every n-th voxel, which is reported. Large empty
+    borders around them are dropped unless *crop* is off.
     """
     notes: list[str] = []
     if labels is not None:
@@ -130,7 +136,8 @@ def fixed_features(
             notes.append(f"fixed labels read at every {factor} voxel (z, y, x) to bound memory")
         found, more = instances(data, "fixed labels")
         radius = radius_nm or structure_radius_nm(found, grid)
-        found, grid = _crop_to_structures(found, grid, 4 * radius)
+        if crop:
+            found, grid = _crop_to_structures(found, grid, 4 * radius)
         mask = (found > 0).astype(np.float32)
         return FixedFeatures(found, mask, grid, radius, (*notes, *more))
     factor = _bounded_factor(volume.grid, 30_000_000)

@@ -263,6 +263,30 @@ class FfdLattice:
             out = np.moveaxis(np.tensordot(solve, out, axes=(1, axis + 1)), 0, axis + 1)
         return out
 
+    def fit_axes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return positions along each axis, nm, at which :meth:`fit_field` wants a field."""
+        z, y, x = (
+            self.lattice.origin_zyx_nm[a]
+            + self.spacing_zyx_nm[a] * np.linspace(1, self.shape[a] - 2, 4 * self.shape[a])
+            for a in range(3)
+        )
+        return z, y, x
+
+    def fit_field(self, values: FloatArray) -> FloatArray:
+        """Return the coefficients that best reproduce a field, separable least squares.
+
+        Parameters
+        ----------
+        values : (3, Z, Y, X) array
+            Displacement, nm, on the positions of :meth:`fit_axes`.
+        """
+        out = values
+        for axis, positions in enumerate(self.fit_axes()):
+            index = (positions - self.lattice.origin_zyx_nm[axis]) / self.spacing_zyx_nm[axis]
+            solve = np.linalg.pinv(_basis_matrix(index, self.shape[axis]))
+            out = np.moveaxis(np.tensordot(solve, out, axes=(1, axis + 1)), 0, axis + 1)
+        return out
+
     def to_transform(self, coefficients: FloatArray, target: Space) -> BSpline:
         """Return the deformation as a point transform in the fixed space."""
         return BSpline(

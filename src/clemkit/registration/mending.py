@@ -8,6 +8,7 @@ and then they may vote again; the result is kept only when the images agree bett
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy import ndimage as ndi
 from clemkit.geometry import FloatArray
 from clemkit.provenance import Progress, no_progress
 from clemkit.registration.candidates import Candidate
+from clemkit.registration.evidence import Guide
 from clemkit.registration.features import FixedFeatures
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.intensity import gaussian_blur_nm
@@ -78,6 +80,7 @@ def mend_regions(
     window_nm: float,
     stiffness: float,
     rounds: int = 3,
+    guides: Sequence[Guide] = (),
     progress: Progress = no_progress,
 ) -> tuple[FfdLattice, FloatArray] | None:
     """Release regions whose images disagree, and refit them from their surroundings.
@@ -100,6 +103,8 @@ def mend_regions(
         Bending weight.
     rounds : int
         At most so many releases.
+    guides : sequence of Guide
+        Landmarks and further structures, which keep their vote.
 
     Returns
     -------
@@ -120,6 +125,7 @@ def mend_regions(
     sigma = np.where(flat, 0.0, window_nm / voxel)
     reach = 2.0 * np.hypot(blur_nm, float(np.mean(blur_zyx_nm)))
     volume = float(np.prod(np.maximum(reach / voxel, 1.0)))
+    more = [g.on_images(level, blur_nm, blur_zyx_nm) for g in guides]
 
     def follow(start: FloatArray, trust: FloatImage | None) -> tuple[FloatArray, float]:
         out, match = match_lattice(
@@ -132,6 +138,7 @@ def mend_regions(
             correlation_volume=volume,
             step_limit_nm=1.5 * blur_nm,
             trust=trust,
+            more=more,
         )
         return out, match.correlation
 
@@ -171,6 +178,7 @@ def follow_down(
     finest_voxel_nm: float,
     stiffness: float,
     detail_nm: float = 0.0,
+    guides: Sequence[Guide] = (),
     progress: Progress = no_progress,
 ) -> tuple[FfdLattice, FloatArray, float]:
     """Follow the deformation to finer blur, mending regions that went wrong on the way.
@@ -193,6 +201,7 @@ def follow_down(
             finest_voxel_nm=finest_voxel_nm,
             stiffness=stiffness,
             detail_nm=detail_nm,
+            guides=guides,
             progress=progress,
         )
 
@@ -210,6 +219,7 @@ def follow_down(
         spacing_nm=1.25 * spacings_nm[-1],
         window_nm=0.47 * spacings_nm[-1],
         stiffness=stiffness,
+        guides=guides,
         progress=progress,
     )
     if mended is None:

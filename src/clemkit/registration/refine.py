@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from clemkit.geometry import Box, FloatArray, Grid
 from clemkit.provenance import Progress, no_progress
 from clemkit.registration.appearance import Appearance
 from clemkit.registration.candidates import Candidate
+from clemkit.registration.evidence import Guide
 from clemkit.registration.features import FixedFeatures, read_mask, reduction
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.grey_appearance import GreyAppearance
@@ -36,6 +38,7 @@ __all__ = [
     "final_fit",
     "finer_levels",
     "grey_fit",
+    "light_model",
     "match_blurs",
     "work_factor",
 ]
@@ -121,6 +124,7 @@ def finer_levels(
     finest_voxel_nm: float,
     stiffness: float,
     detail_nm: float = 0.0,
+    guides: Sequence[Guide] = (),
     progress: Progress = no_progress,
 ) -> tuple[FfdLattice, FloatArray, float]:
     """Follow the deformation to finer blur and spacing on normalised images.
@@ -158,6 +162,7 @@ def finer_levels(
             stiffness=stiffness,
             correlation_volume=voxels,
             step_limit_nm=1.5 * blur,
+            more=[g.on_images(level, blur, blur_zyx_nm) for g in guides],
         )
         lattice, correlation = level, match.correlation
         progress("deformation", (number + 1) / len(blurs_nm), f"correlation {correlation:.2f}")
@@ -191,6 +196,7 @@ def final_fit(
     spacing_nm: float,
     stiffness: float,
     settings: Settings,
+    guides: Sequence[Guide] = (),
     progress: Progress = no_progress,
 ) -> tuple[ModelFit, Structures, Appearance, FloatArray]:
     """Fit the deformation under the model of the moving image.
@@ -204,16 +210,8 @@ def final_fit(
     factor = work_factor(fixed.grid, moving.grid, settings.work_voxel_nm)
     piece = settings.piece_size_nm or 6.5 * fixed.radius_nm
     structures = cut_pieces(fixed.labels, fixed.grid, piece, factor)
-    inverse = np.linalg.inv(affine.linear)
-    smoothing = 0.4 * min(moving.grid.voxel_size_zyx_nm)
-    image = gaussian_blur_nm(moving.light, smoothing, moving.grid.voxel_size_zyx_nm)
-    blur = inverse @ np.diag(psf_zyx_nm**2 + smoothing**2) @ inverse.T
-    appearance = Appearance(
-        structures,
-        blur_nm2=blur,
-        halo=0.1,
-        halo_nm2=inverse @ np.diag((5.0 * psf_zyx_nm) ** 2) @ inverse.T,
-        background_nm=max(spacing_nm * 1.25, 3.5 * fixed.normalisation_nm / 1.5),
+    pull, appearance = light_model(
+        structures, moving, affine, psf_zyx_nm, spacing_nm, fixed.normalisation_nm
     )
     level = FfdLattice(
         grid=structures.grid,
@@ -222,14 +220,37 @@ def final_fit(
     )
     start = level.resample_from(lattice, coefficients)
     fit = fit_model(
-        Pull(image, moving.grid, structures.grid, affine),
+        pull,
         appearance,
         level,
         start,
         stiffness=stiffness,
+        more=[g.on_model(level, structures) for g in guides],
         progress=progress,
     )
     return fit, structures, appearance, start
+
+
+def light_model(
+    structures: Structures,
+    moving: MovingCrop,
+    affine: AffineMap,
+    psf_zyx_nm: FloatArray,
+    spacing_nm: float,
+    normalisation_nm: float,
+) -> tuple[Pull, Appearance]:
+    """Return the moving light on the grid of *structures*, and its model."""
+    inverse = np.linalg.inv(affine.linear)
+    smoothing = 0.4 * min(moving.grid.voxel_size_zyx_nm)
+    image = gaussian_blur_nm(moving.light, smoothing, moving.grid.voxel_size_zyx_nm)
+    appearance = Appearance(
+        structures,
+        blur_nm2=inverse @ np.diag(psf_zyx_nm**2 + smoothing**2) @ inverse.T,
+        halo=0.1,
+        halo_nm2=inverse @ np.diag((5.0 * psf_zyx_nm) ** 2) @ inverse.T,
+        background_nm=max(spacing_nm * 1.25, 3.5 * normalisation_nm / 1.5),
+    )
+    return Pull(image, moving.grid, structures.grid, affine), appearance
 
 
 def grey_fit(
@@ -243,6 +264,7 @@ def grey_fit(
     spacing_nm: float,
     stiffness: float,
     settings: Settings,
+    guides: Sequence[Guide] = (),
     progress: Progress = no_progress,
 ) -> tuple[ModelFit, Grid]:
     """Fit the deformation with the fixed image itself as the model of the moving image.
@@ -277,6 +299,7 @@ def grey_fit(
         stiffness=stiffness,
         heavy_tail=20.0,
         caution=_GREY_CAUTION,
+        more=[g.on_model(level, None) for g in guides],
         stage="intensity fit",
         progress=progress,
     )

@@ -18,7 +18,15 @@ from clemkit.registration.pull import resample_to
 from clemkit.registration.rotations import optical_axis_rotations, uniform_rotations
 from clemkit.registration.settings import Settings
 
-__all__ = ["SearchOutcome", "find_start", "prior_stiffness", "search_voxel_nm"]
+__all__ = [
+    "CONVINCING",
+    "SearchOutcome",
+    "find_start",
+    "pose_confidence",
+    "prior_stiffness",
+    "same_place",
+    "search_voxel_nm",
+]
 
 FloatImage = NDArray[np.float32]
 CONVINCING = 0.5
@@ -213,7 +221,7 @@ def _choose(
     return SearchOutcome(ranked[0], confidence, tuple(ranked), tiers, mirror)
 
 
-def _same_place(a: Candidate, b: Candidate, grid: Grid) -> bool:
+def same_place(a: Candidate, b: Candidate, grid: Grid) -> bool:
     """Return whether two poses are within reach of one deformation: a fifth of the field."""
     corners = grid.corners()
     distance = np.sqrt(((a.affine.apply(corners) - b.affine.apply(corners)) ** 2).sum(1).mean())
@@ -231,10 +239,10 @@ def _spread(refined: list[Candidate], grid: Grid, count: int) -> list[Candidate]
         hand = [c for c in refined if c.is_mirror == mirror]
         if not hand:
             continue
-        out += [c for c in hand if _same_place(c, hand[0], grid)][:2]
+        out += [c for c in hand if same_place(c, hand[0], grid)][:2]
         elsewhere: list[Candidate] = []
         for c in hand:
-            if not any(_same_place(c, k, grid) for k in (hand[0], *elsewhere)):
+            if not any(same_place(c, k, grid) for k in (hand[0], *elsewhere)):
                 elsewhere.append(c)
         out += elsewhere[: max(count - 1, 1)]
     return out
@@ -272,7 +280,7 @@ def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
     others = [
         c.score
         for c in ranked[1:]
-        if not _same_place(c, ranked[0], grid)
+        if not same_place(c, ranked[0], grid)
         and not (hand is False and c.is_mirror)  # handedness was decided before
     ]
     if best <= 0.25:

@@ -10,6 +10,7 @@ from clemkit.errors import RegistrationError
 from clemkit.geometry import FloatArray
 from clemkit.provenance import Progress
 from clemkit.registration.features import FixedFeatures, fixed_features, moving_image
+from clemkit.registration.initial import Initial, find_near
 from clemkit.registration.scales import blur_nm
 from clemkit.registration.search import SearchOutcome, find_start, search_voxel_nm
 from clemkit.registration.settings import Settings
@@ -20,11 +21,15 @@ __all__ = ["Start", "find_volumes_start", "require_usable"]
 
 @dataclass(frozen=True)
 class Start:
-    """The chosen channel, the search that chose it, and the blur that was assumed."""
+    """The chosen channel, the search that chose it, and the blur that was assumed.
+
+    ``objection`` says why a given start cannot be right.
+    """
 
     channel: int
     outcome: SearchOutcome
     psf_zyx_nm: FloatArray
+    objection: str | None = None
 
 
 def find_volumes_start(
@@ -37,8 +42,11 @@ def find_volumes_start(
     settings: Settings,
     warnings: list[str],
     progress: Progress,
+    initial: Initial | None = None,
 ) -> tuple[Start, FixedFeatures]:
     """Search with the labels; where EM meets X-ray, with the grey images when those do better.
+
+    With a given start the search is replaced by a look around it, and by a check.
 
     Heavy-metal stain gives EM and X-ray CT much the same contrast, so that the images
     themselves often hold more evidence than the labels.
@@ -54,15 +62,29 @@ def find_volumes_start(
         warnings,
         progress,
         quick=grey,
+        initial=initial,
     )
+    if found.objection is not None:
+        raise RegistrationError(found.objection)
     if not grey or found.outcome.confidence > 0.95:
         return found, features
     images = fixed_features(fixed, None, fixed_channel, None)
     other = _search(
-        images, fixed, moving, None, moving_channel, settings, warnings, progress, quick=False
+        images,
+        fixed,
+        moving,
+        None,
+        moving_channel,
+        settings,
+        warnings,
+        progress,
+        quick=False,
+        initial=initial,
     )
     if other.outcome.confidence <= found.outcome.confidence:
         return found, features
+    if other.objection is not None:
+        raise RegistrationError(other.objection)
     warnings.append(
         f"the grey images gave a clearer pose than the labels (confidence "
         f"{other.outcome.confidence:.2f} against {found.outcome.confidence:.2f}) and were used"
@@ -81,6 +103,7 @@ def _search(
     progress: Progress,
     *,
     quick: bool,
+    initial: Initial | None,
 ) -> Start:
     if moving_channel is None:
         channels = list(range(moving.channel_count)) if moving_labels is None else [0]
@@ -105,25 +128,38 @@ def _search(
     scores: list[str] = []
     for channel in channels:
         image = moving_image(moving, moving_labels, channel, voxel / 3, features.normalisation_nm)
-        outcome = find_start(
-            features,
-            image,
-            blur_zyx_nm=psf,
-            settings=settings,
-            expected_scale=scale,
-            both_signs=signs,
-            try_everything=everything,
-            stop_early=quick
-            or (len(channels) > 1 and best is not None and best.outcome.confidence > 0.8),
-            progress=progress,
-        )
+        objection: str | None = None
+        if initial is not None:
+            outcome, objection = find_near(
+                features,
+                image,
+                initial,
+                blur_zyx_nm=psf,
+                settings=settings,
+                expected_scale=scale,
+                both_signs=signs,
+                progress=progress,
+            )
+        else:
+            outcome = find_start(
+                features,
+                image,
+                blur_zyx_nm=psf,
+                settings=settings,
+                expected_scale=scale,
+                both_signs=signs,
+                try_everything=everything,
+                stop_early=quick
+                or (len(channels) > 1 and best is not None and best.outcome.confidence > 0.8),
+                progress=progress,
+            )
         if outcome is None:
             continue
         name = moving.channels[channel] if moving.channels else str(channel)
         scores.append(f"{name}: {outcome.best.correlation:.2f}")
         rank = (outcome.confidence, outcome.best.score)
         if best is None or rank > (best.outcome.confidence, best.outcome.best.score):
-            best = Start(channel, outcome, psf)
+            best = Start(channel, outcome, psf, objection)
     if best is None:
         raise RegistrationError(
             "pose search: expected at least one placement with the required overlap; found none; "
@@ -139,8 +175,10 @@ def _search(
     return best
 
 
-def require_usable(outcome: SearchOutcome, allow_reflection: bool) -> None:
-    """Refuse a start that proves nothing, or a mirror that is not allowed.
+def require_usable(
+    outcome: SearchOutcome, allow_reflection: bool, *, trusted: bool = False
+) -> None:
+    """Refuse a start that proves nothing, unless trusted, or a mirror that is not allowed.
 
     Raises
     ------
@@ -153,13 +191,13 @@ def require_usable(outcome: SearchOutcome, allow_reflection: bool) -> None:
         f"best correlation {best.correlation:.2f}, next different pose {runner}, "
         f"confidence {outcome.confidence:.2f}, searched: {'; '.join(outcome.tiers)}"
     )
-    if best.is_mirror and not allow_reflection and outcome.confidence >= 0.25:
+    if best.is_mirror and not allow_reflection and (trusted or outcome.confidence >= 0.25):
         raise RegistrationError(
             "registration: expected a placement without a mirror; found that the mirrored "
             f"volume fits clearly better ({figures}); the sections may be in reverse order: "
             "pass --allow-reflection, or turn the stack over"
         )
-    if outcome.confidence < 0.25:
+    if outcome.confidence < 0.25 and not trusted:
         raise RegistrationError(
             f"registration: expected one pose that stands out; found none ({figures}); "
             "check that both volumes show the same place, the channel, the labels and the voxel "
