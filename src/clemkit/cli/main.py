@@ -27,6 +27,7 @@ from clemkit.cli import (
     register,
     run,
     segment,
+    target,
     validate,
     warp,
 )
@@ -50,6 +51,7 @@ app.add_typer(landmarks.app, name="landmarks", short_help="Sample and convert la
 app.command("register", short_help="Two volumes, or landmark pairs.")(register.register)
 app.command("warp", short_help="Apply a registration.")(warp.warp)
 app.command("evaluate", short_help="True error at landmark pairs.")(evaluate.evaluate)
+app.command("target", short_help="Where a target lies in the block.")(target.target)
 app.command("init", short_help="A description to fill in.")(init.init)
 app.add_typer(metadata.app, name="metadata", short_help="Workbooks, CSV, OME-XML, archives.")
 app.add_typer(protocol.app, name="protocol", short_help="Sample-preparation protocols.")
