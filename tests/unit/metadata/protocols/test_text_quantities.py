@@ -173,7 +173,7 @@ def test_what_is_no_quantity(text):
     "text", ["2.0 ml tube", "35-mm dish", "0.22 µm filter", "15-nm protein A gold"]
 )
 def test_sizes_of_things_are_told_apart(text):
-    assert [q.kind for q in find_quantities(text)] == ["container"]
+    assert [q.kind for q in find_quantities(text)] == ["other"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +30,6 @@ class Cue:
     is_verb: bool
 
 
-_PRE = r"(?:re-?|pre-?|over-?|sub-?)?"
 # action, verb forms, noun forms
 _ACTIONS: Final = (
     ("anaesthetise", r"an(?:a)?esthet[iu][sz](?:e|ed|ing)|sedat(?:e|ed)|eutha?ni[sz](?:e|ed)|euthanas\w+|sacrificed?|killed|decapitated?|"
@@ -321,8 +319,3 @@ def _is_subject(piece: str, found: re.Match[str]) -> bool:
             rf"[-\s](?:\w+\s){{0,4}}?{_SAMPLE}\s(?:\w+\s)?(?:were|was|are)\b", piece[found.end() :]
         )
     )
-
-
-def actions_of(cues: Sequence[Cue]) -> list[str]:
-    """Return the actions of *cues*, each once, in order."""
-    return list(dict.fromkeys(c.action for c in cues))

@@ -45,18 +45,18 @@ def kind_here(
     if name == "g" and value >= 50 and _SPUN.search(text[max(0, start - 70) : end + 40]):
         name, kind = "times_g", "acceleration"
     if kind == "duration" and _AGE.match(behind):
-        kind = "container"
+        kind = "other"
     if (
         kind in ("volume", "length")
         and not _COATED.search(_sentence_tail(text, start) + behind[:24])
         and (_CONTAINER.match(behind) or _PARTICLE.match(behind) or _PARTICLE_BEFORE.search(before))
     ):
-        kind = "container"
+        kind = "other"
     if kind == "concentration" and re.match(
         r"\s?(?:confluen|viab|CO2\b|(?:laser\s)?power|of\s(?:the\s)?(?:cells|samples|animals))",
         behind,
     ):
-        kind = "container"
+        kind = "other"
     if name == "percent" and (found := _QUALIFIED.match(text, end)):
         name = {"w/v": "percent_wv", "v/v": "percent_vv", "w/w": "percent_ww"}[found[1].lower()]
     if kind == "concentration" and (_HUMID.match(behind) or _HUMID_BEFORE.search(before)):

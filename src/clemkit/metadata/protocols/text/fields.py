@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from clemkit.metadata.model_map import model_map
 from clemkit.metadata.protocols.grounding import find_instruments
 from clemkit.metadata.protocols.text.clauses import Clause
+from clemkit.metadata.protocols.text.filled_step import FilledStep
 from clemkit.metadata.protocols.text.materials import NamedMaterial
 from clemkit.metadata.protocols.text.programmes import ladder_stages, temperature_stages
 from clemkit.metadata.protocols.text.quantities import FoundQuantity
@@ -22,15 +22,7 @@ __all__ = ["step_fields"]
 
 _LADDERS = frozenset(("Dehydration", "Infiltration"))
 # not properties of a treatment
-_IGNORED = frozenset(("container", "gauge"))
-_NAMES = {
-    "volume": "volume", "mass": "mass", "rotation": "rotation", "acceleration": "centrifugation",
-    "current": "current", "voltage": "voltage", "frequency": "frequency", "amount": "amount",
-    "osmolarity": "osmolarity", "concentration": "concentration", "length": "length",
-    "temperature": "temperature", "duration": "duration", "power": "power", "pressure": "pressure",
-    "ramp": "ramp", "speed": "speed", "flow": "flow", "angle": "angle", "count": "count",
-    "humidity": "humidity", "ratio": "ratio", "dilution": "dilution", "ph": "pH",
-}  # fmt: skip
+_IGNORED = frozenset(("other", "gauge"))
 _WORDS = (
     ("agitation", "agitation", re.compile(
         r"(?:on\s(?:an?\s)?(?:\w+\s)?(?:rotat\w+(?:\s(?:wheel|mixer|shaker))?|shak\w+|rocker|orbital\s\w+|rotator|nutator)|with\s(?:gentle|constant|slow|continuous)\s(?:\w+\s)?"
@@ -46,50 +38,13 @@ _WORDS = (
 )  # fmt: skip
 
 
-class _Step:
-    """Fields of one step while they are filled."""
-
-    def __init__(self, text: str, name: str, source: str | None) -> None:
-        self.text, self.source = text, source
-        self.slots = set(model_map()["classes"][name]["slots"])
-        self.name = name
-        self.fields: dict[str, Any] = {}
-        self.spans: list[dict[str, Any]] = []
-        self.parameters: list[dict[str, Any]] = []
-
-    def mark(self, quantity: FoundQuantity, path: str) -> None:
-        self.spans.append(
-            span(self.text, quantity.start, quantity.end, quantity.rule, quantity.confidence,
-                 field=path, interpreted=quantity.interpreted, source=self.source)
-        )  # fmt: skip
-
-    def put(self, slot: str, quantity: FoundQuantity) -> bool:
-        """Set a field that is free; say whether it was."""
-        if slot not in self.slots or slot in self.fields:
-            return False
-        self.fields[slot] = quantity.plain()
-        self.mark(quantity, slot)
-        return True
-
-    def parameter(self, quantity: FoundQuantity, name: str | None = None) -> None:
-        """Keep a quantity that has no field."""
-        number = len(self.parameters) + 1
-        entry: dict[str, Any] = {"parameter_name": name or _NAMES.get(quantity.kind, quantity.kind)}
-        if quantity.value is None and quantity.minimum is None and quantity.maximum is None:
-            entry["parameter_json"] = f'"{ratio_words(quantity.verbatim)}"'
-        else:
-            entry["parameter_quantity"] = quantity.plain()
-        self.parameters.append(entry)
-        self.mark(quantity, f"parameters/{number}/parameter_quantity")
-
-
 def step_fields(
     text: str, name: str, clauses: Sequence[Clause], materials: Sequence[NamedMaterial],
     quantities: Sequence[FoundQuantity], registry: Registry, place: tuple[str | int, ...],
     source: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the fields of a step in the model's plain form; ``spans`` holds where each was read."""
-    step = _Step(text, name, source)
+    step = FilledStep(text, name, source)
     ladder = name in _LADDERS
     uses, taken = material_uses(text, materials, quantities, registry, place, source, ladder=ladder)
     if uses:
@@ -113,7 +68,7 @@ def step_fields(
     return {**step.fields, "spans": step.spans}
 
 
-def _place(step: _Step, quantity: FoundQuantity, uses: Sequence[dict[str, Any]]) -> None:
+def _place(step: FilledStep, quantity: FoundQuantity, uses: Sequence[dict[str, Any]]) -> None:
     if step.name == "CryoFibMilling" and _DEGREES.fullmatch(quantity.verbatim):
         quantity = replace(quantity, kind="angle", unit="deg")  # nobody mills at 8 °C
     kind = quantity.kind
@@ -163,7 +118,7 @@ def _place(step: _Step, quantity: FoundQuantity, uses: Sequence[dict[str, Any]])
         step.parameter(quantity)
 
 
-def _plunge(step: _Step, quantity: FoundQuantity) -> bool:
+def _plunge(step: FilledStep, quantity: FoundQuantity) -> bool:
     """Place what only plunging has: blot time, temperature of cryogen and chamber."""
     if quantity.kind == "duration":
         return step.put("blot_duration", quantity)
@@ -175,7 +130,7 @@ def _plunge(step: _Step, quantity: FoundQuantity) -> bool:
 
 
 def _microwave(
-    step: _Step, quantities: list[FoundQuantity], clauses: Sequence[Clause]
+    step: FilledStep, quantities: list[FoundQuantity], clauses: Sequence[Clause]
 ) -> list[FoundQuantity]:
     """Take power and on and off times, where power is given or a microwave is named."""
     power = next((q for q in quantities if q.kind == "power"), None)
@@ -215,7 +170,7 @@ def _microwave(
     return [q for q in quantities if q not in taken]
 
 
-def _words(step: _Step, clauses: Sequence[Clause], registry: Registry) -> None:
+def _words(step: FilledStep, clauses: Sequence[Clause], registry: Registry) -> None:
     """Fill the fields that hold words of the text."""
     text = step.text
     for slot, rule, pattern in _WORDS:
@@ -272,7 +227,7 @@ def _words(step: _Step, clauses: Sequence[Clause], registry: Registry) -> None:
         step.fields["equipment"] = equipment
 
 
-def _vacuum(step: _Step, clauses: Sequence[Clause]) -> None:
+def _vacuum(step: FilledStep, clauses: Sequence[Clause]) -> None:
     for clause in clauses:
         found = _VACUUM.search(step.text, clause.start, clause.end)
         if found is None or re.search(r"(?:no|without)\s\Z", step.text[: found.start()][-9:]):

@@ -21,7 +21,8 @@ class FoundQuantity:
         ``duration``, ``temperature``, ``ramp``, ``concentration``, ``humidity``, ``ratio``,
         ``dilution``, ``count``, ``ph``, ``length``, ``volume``, ``mass``, ``pressure``, ``power``,
         ``voltage``, ``current``, ``rotation``, ``speed``, ``flow``, ``frequency``, ``angle``,
-        ``amount``, ``osmolarity``, ``acceleration``, ``gauge`` or ``container``.
+        ``amount``, ``osmolarity``, ``acceleration``, ``gauge`` or ``other``: the size of a vial, an
+        age, a share of cells, nothing that is done.
     value, minimum, maximum, tolerance : float or None
         A value, with its tolerance, or the ends of a range; of a ratio the value is its quotient.
     unit : str

@@ -279,8 +279,3 @@ def _is_meant(mention: Mention, text: str) -> bool:
         r"[-–](?:positive|negative|free|subbed|labell?ed\scells|saturated|resistant|stained|fixed|embedded|filled)\b",
         behind,
     )
-
-
-def names_of(materials: Sequence[NamedMaterial]) -> list[str]:
-    """Return the canonical names, each once, in order."""
-    return list(dict.fromkeys(m.canonical for m in materials))

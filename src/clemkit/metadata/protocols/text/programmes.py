@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from clemkit.metadata.protocols.text.filled_step import FilledStep
 from clemkit.metadata.protocols.text.quantities import FoundQuantity
-
-if TYPE_CHECKING:
-    from clemkit.metadata.protocols.text.fields import _Step
 
 __all__ = ["ladder_stages", "temperature_stages"]
 
@@ -20,7 +18,7 @@ _LEADS = re.compile(r"(?:\s?°\s?C)?\s*(?:to|bis|up\sto|→|->|\|)\s*", re.I)
 Placed = dict[str, tuple[Any, FoundQuantity]]
 
 
-def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQuantity]:
+def ladder_stages(step: FilledStep, quantities: list[FoundQuantity]) -> list[FoundQuantity]:
     """Fill the ladder of *step*; return the quantities that are no part of it.
 
     A concentration or ratio opens a stage; a time holds for the stages before it that have none.
@@ -104,7 +102,7 @@ def ladder_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQua
     return rest
 
 
-def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[FoundQuantity]:
+def temperature_stages(step: FilledStep, quantities: list[FoundQuantity]) -> list[FoundQuantity]:
     """Fill the temperature programme of *step*; return the quantities that are no part of it.
 
     A stage has one time, one temperature to which it leads, and a rate.
@@ -146,7 +144,7 @@ def temperature_stages(step: _Step, quantities: list[FoundQuantity]) -> list[Fou
         ) and ("duration" in stage or number == 1):
             stage["start_temperature"] = stage["end_temperature"]
     step.fields["temperature_program"] = [
-        _emit(step, stage, f"temperature_program/{number}", text, own=False)
+        _emit(step, stage, f"temperature_program/{number}", text)
         for number, stage in enumerate(stages, 1)
     ]
     return rest
@@ -156,7 +154,7 @@ def _ratio(quantity: FoundQuantity) -> str:
     return re.sub(r"\s*[:+/∶]\s*", ":", quantity.verbatim)
 
 
-def _emit(step: _Step, stage: Placed, path: str, text: str, *, own: bool = True) -> dict[str, Any]:
+def _emit(step: FilledStep, stage: Placed, path: str, text: str) -> dict[str, Any]:
     entry: dict[str, Any] = {slot: value for slot, (value, _) in stage.items()}
     for slot, (_, quantity) in stage.items():
         step.mark(quantity, f"{path}/{slot}")
