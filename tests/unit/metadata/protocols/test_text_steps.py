@@ -99,6 +99,7 @@ def test_one_sentence_with_several_treatments():
         ("UA 2% 15', wash H2O, Reynolds lead citrate 8'",
          ["EnBlocStaining", "Rinsing", "PostStaining"]),
         ("Fixed cells were washed in PBS.", ["Rinsing"]),
+        ("Wash. Water, 2 × 30 min.", ["Rinsing"]),
         ("Sections (70 nm) were cut, collected on grids and stained with 2% UA for 10 min.",
          ["Sectioning", "SectionCollection", "PostStaining"]),
     ],

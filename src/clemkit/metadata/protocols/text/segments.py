@@ -282,6 +282,8 @@ def _cuts(text: str, start: int, end: int) -> Iterator[int]:
         rest = text[cut:end].lstrip()
         if not rest or depth_at(match.start()) > 0:
             continue
+        if re.fullmatch(r"\W*[A-Za-z]+(?:\s(?:[IVX]+|[A-Za-z]+))?[.]\W*", text[start:cut]):
+            continue  # a label at the head: Wash. Water, 2 × 30 min
         head = text[max(start, match.start() - 14) : match.start() + 1]
         if text[match.start()] == ".":
             if _NEVER.search(head):
