@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from threadpoolctl import threadpool_limits
 
-from clemkit.errors import ArgumentError
+from clemkit.errors import ArgumentError, RegistrationError
 from clemkit.geometry import require_same_space
 from clemkit.landmarks import LandmarkPairs
 from clemkit.provenance import Progress, Step, no_progress
@@ -236,7 +236,7 @@ def _register(wanted: _Wanted) -> RegistrationResult:
             features, crop, found, moving, wanted.moving_labels, settings, guides, progress
         )
         note["metric"] = levels.correlation
-    noted = {}
+    noted, odd = {}, {}
     with clock.stage("model fit") as note:
         fit, structures = fit_deformation(features, crop, found, levels, settings, progress, guides)
         if pairs is not None:
@@ -246,7 +246,10 @@ def _register(wanted: _Wanted) -> RegistrationResult:
                 fit, structures = fit_deformation(
                     features, crop, found, levels, settings, progress, [pairs, *guides[1:]]
                 )
-        fit = unfold(fit, best.affine.linear, features.grid, warnings)
+        try:
+            fit = unfold(fit, best.affine.linear, features.grid, warnings)
+        except RegistrationError as error:
+            raise error if pairs is None else pairs.blamed(error, odd) from None
         if pairs is not None:
             noted["landmarks"], more = pairs.report(fit, odd)
             warnings += more

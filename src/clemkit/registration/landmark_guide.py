@@ -201,6 +201,17 @@ class LandmarkGuide:
         far = lengths / typical
         return {name: float(v) for name, v in zip(self.pairs.ids, far, strict=True) if v > _ODD}
 
+    def blamed(self, error: RegistrationError, odd: Mapping[str, float]) -> RegistrationError:
+        """Return the error of a map that folds, with the pairs that may have folded it."""
+        if self.weight == "soft" and not odd:
+            return error
+        named = f": {_named(odd)} contradict the images" if odd else ""
+        return RegistrationError(
+            f"landmarks: expected a map without folds through {len(self.pairs)} {self.weight} "
+            f"landmarks; found that it folds{named}; correct or remove them"
+            + (", or pass them as soft ones" if self.weight == "hard" else "")
+        )
+
     def report(self, fit: ModelFit, odd: Mapping[str, float]) -> tuple[dict[str, Any], list[str]]:
         """Return the residuals at the pairs for the record, and warnings.
 
@@ -221,10 +232,9 @@ class LandmarkGuide:
             warnings.append(
                 f"landmarks outside the fixed field say nothing: {', '.join(self.outside)}"
             )
-        named = ", ".join(f"{k} ({v:.1f} standard deviations)" for k, v in odd.items())
         if odd:
             warnings.append(
-                f"landmarks that contradict the images: {named}; they were kept; check them"
+                f"landmarks that contradict the images: {_named(odd)}; they were kept; check them"
             )
         if self.weight == "hard" and len(sizes) and sizes.max() > 1.0:
             worst = self.pairs.ids[int(sizes.argmax())]
@@ -240,6 +250,10 @@ class LandmarkGuide:
             "outside": list(self.outside),
         }
         return record, warnings
+
+
+def _named(odd: Mapping[str, float]) -> str:
+    return ", ".join(f"{k} ({v:.1f} standard deviations)" for k, v in odd.items())
 
 
 def check_pairs(pairs: LandmarkPairs, weight: str, fixed: Grid, moving: Grid) -> None:
