@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from clemkit.cli import figures, graph_figures, options
 from clemkit.cli.failures import FINDINGS, OK
 from clemkit.cli.terminal import open_terminal
 from clemkit.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from clemkit.workflows.register_guidance import StructureFiles
 
 __all__ = ["register"]
 
@@ -31,7 +34,11 @@ def register(
         Path | None, typer.Option(help="Labels of the structure in the moving volume.")
     ] = None,
     structure: Annotated[
-        str | None, typer.Option(help="What both show: mitochondria, nuclei, vessels, …")
+        list[str] | None,
+        typer.Option(
+            help="What both show: mitochondria, nuclei, …; or, once for each of several kinds, "
+            "labels=PATH,channel=NAME,weight=1.0.",
+        ),
     ] = None,
     fixed_voxel_size: Annotated[
         str | None, typer.Option(metavar="Z,Y,X", help="In nm, overriding the file's.")
@@ -47,8 +54,24 @@ def register(
     ] = None,
     landmarks: Annotated[
         Path | None,
-        typer.Option(help="Landmark pairs instead of volumes; BigWarp's order: moving, fixed."),
+        typer.Option(
+            help="Landmark pairs, instead of volumes or to guide them; BigWarp's order: moving, "
+            "fixed.",
+        ),
     ] = None,
+    hard_landmarks: Annotated[
+        bool, typer.Option("--hard-landmarks", help="Pass through the landmarks exactly.")
+    ] = False,
+    initial: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Transform, or folder of a registration, from which to go on without a search.",
+        ),
+    ] = None,
+    trust_initial: Annotated[
+        bool, typer.Option("--trust-initial", help="Do not ask the images whether it fits.")
+    ] = False,
     units: options.Units = None,
     model: Annotated[
         str | None, typer.Option(help="Model for --landmarks. Default: chosen by validation.")
@@ -66,6 +89,16 @@ def register(
     engine: Annotated[
         str | None, typer.Option(help="Deformation by clemkit (default), elastix or greedy.")
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Settings for a cell, tissue or organism; or a published chain, cosem or "
+            "clem-reg, which needs a rough --initial.",
+        ),
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="A picture beside the output after the coarse stage.")
+    ] = False,
     settings: Annotated[
         Path | None, typer.Option(metavar="FILE.yaml", help="Physical settings of the engine.")
     ] = None,
@@ -87,12 +120,17 @@ def register(
         "--moving": moving,
         "--fixed-labels": fixed_labels,
         "--moving-labels": moving_labels,
-        "--structure": structure,
+        "--structure": structure or None,
         "--fixed-voxel-size": fixed_voxel_size,
         "--moving-voxel-size": moving_voxel_size,
         "--fixed-channel": fixed_channel,
         "--moving-channel": moving_channel,
+        "--initial": initial,
+        "--trust-initial": trust_initial or None,
+        "--hard-landmarks": hard_landmarks or None,
         "--engine": engine,
+        "--preset": preset,
+        "--preview": preview or None,
         "--settings": settings,
     }
     landmark_options = {"--landmarks": landmarks, "--units": units, "--model": model}
@@ -119,8 +157,8 @@ def register(
                 )
             terminal.result(found, lambda: graph_figures.graph_lines(found))
             return OK if dry_run or found["status"] == "ok" else FINDINGS
-        if landmarks is not None:
-            _refuse(volume_options, "--landmarks")
+        if landmarks is not None and fixed is None and moving is None:
+            _refuse(volume_options, "--landmarks without --fixed and --moving")
             from clemkit.workflows.register import register_landmark_file
 
             with terminal.progress() as progress:
@@ -140,7 +178,11 @@ def register(
                 raise ArgumentError(
                     "register: expected --fixed and --moving, or --landmarks, or --graph"
                 )
-            _refuse(landmark_options, "--fixed and --moving")
+            needless = {"--model": model}
+            if landmarks is None and initial is None:
+                needless["--units"] = units
+            _refuse(needless, "--fixed and --moving")
+            name, kinds = _structures(structure or [])
             fixed_size = options.parse_triple(fixed_voxel_size, "--fixed-voxel-size")
             moving_size = options.parse_triple(moving_voxel_size, "--moving-voxel-size")
             chosen = options.parse_choice(engine or "clemkit", "--engine", _ENGINES)
@@ -153,14 +195,22 @@ def register(
                     output,
                     fixed_labels=fixed_labels,
                     moving_labels=moving_labels,
-                    structure=structure,
+                    structure=name,
                     fixed_voxel_size_zyx_nm=fixed_size,
                     moving_voxel_size_zyx_nm=moving_size,
                     fixed_channel=options.parse_index_or_name(fixed_channel),
                     moving_channel=options.parse_index_or_name(moving_channel),
                     allow_reflection=allow_reflection,
                     engine=chosen,
+                    preset=preset,
                     settings=settings,
+                    initial=initial,
+                    trust_initial=trust_initial,
+                    landmarks=landmarks,
+                    hard_landmarks=hard_landmarks,
+                    units=units,
+                    structures=kinds,
+                    preview=preview,
                     seed=seed,
                     workers=workers,
                     overwrite=overwrite,
@@ -168,12 +218,37 @@ def register(
                     progress=progress,
                 )
         if dry_run:
-            terminal.result(found, lambda: figures.table(found))
+            terminal.result(found, lambda: figures.table(_readable(found)))
             return OK
         terminal.result(found, lambda: registration_lines(found, output))
         if found["status"] == "failed":
             terminal.complain(found.get("reason") or "; ".join(found["warnings"]))
     return FINDINGS if found["status"] == "failed" else OK
+
+
+def _structures(texts: list[str]) -> tuple[str | None, list[StructureFiles]]:
+    """Return one name, or the files of several kinds."""
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0], []
+    from clemkit.workflows.register_guidance import parse_structure
+
+    return None, [parse_structure(text) for text in texts]
+
+
+def _readable(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plan with each setting in one line: value, unit, where it comes from."""
+    settings = plan.get("settings")
+    if not isinstance(settings, Mapping):
+        return dict(plan)
+    origin = {"data": "from the data", "given": "given", "default": "default"}
+    lines = {}
+    for name, entry in settings.items():
+        value = entry["value"]
+        parts = value if isinstance(value, list | tuple) else [value]
+        shown = ", ".join(f"{v:.4g}" if isinstance(v, float) else f"{v}" for v in parts)
+        shown = {"True": "yes", "False": "no"}.get(shown, shown)
+        lines[name] = " ".join(f"{shown} {entry['unit']}".split()) + f" ({origin[entry['from']]})"
+    return {**plan, "settings": lines}
 
 
 def _refuse(given: Mapping[str, Any], with_what: str) -> None:

@@ -12,6 +12,7 @@ from clemkit.volumes import Volume
 __all__ = [
     "blur_nm",
     "crop_voxel_nm",
+    "expected_scale",
     "finest_spacing_nm",
     "open_voxel_sizes_nm",
     "segmentation_detail_nm",
@@ -49,6 +50,13 @@ def blur_nm(moving: Volume, settings: Settings) -> FloatArray:
     if moving.modality == "lm":
         return np.array([max(1.4 * voxel[0], 1.2 * lateral), 1.2 * lateral, 1.2 * lateral])
     return 0.9 * voxel
+
+
+def expected_scale(fixed: Volume, moving: Volume, settings: Settings) -> float:
+    """Return size in the moving frame over size in the fixed frame: EM specimens shrink."""
+    if settings.expected_scale is not None:
+        return settings.expected_scale
+    return 1.1 if moving.modality == "lm" and fixed.modality == "em" else 1.0
 
 
 def finest_spacing_nm(features: FixedFeatures) -> float:

@@ -11,7 +11,7 @@ from clemkit.geometry import FloatArray
 from clemkit.provenance import Progress
 from clemkit.registration.features import FixedFeatures, fixed_features, moving_image
 from clemkit.registration.initial import Initial, find_near
-from clemkit.registration.scales import blur_nm
+from clemkit.registration.scales import blur_nm, expected_scale
 from clemkit.registration.search import SearchOutcome, find_start, search_voxel_nm
 from clemkit.registration.settings import Settings
 from clemkit.volumes import Volume
@@ -112,9 +112,7 @@ def _search(
     psf = blur_nm(moving, settings)
     if moving_labels is not None:
         psf = 0.6 * np.array(moving_labels.grid.voxel_size_zyx_nm)
-    scale = settings.expected_scale or (
-        1.1 if moving.modality == "lm" and fixed.modality == "em" else 1.0
-    )
+    scale = expected_scale(fixed, moving, settings)
     voxel = search_voxel_nm(features, moving.grid, settings)
     # grey images of two kinds, and anything in X-ray, may have the opposite contrast
     differs = moving.modality != fixed.modality

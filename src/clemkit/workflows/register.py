@@ -14,7 +14,8 @@ import numpy as np
 from clemkit.errors import ArgumentError
 from clemkit.provenance import Progress, Step, digest_path, no_progress
 from clemkit.registration.result import RegistrationResult
-from clemkit.workflows.engine_choice import check_engine, read_settings, run_engine
+from clemkit.workflows.engine_choice import check_engine, run_engine
+from clemkit.workflows.register_guidance import StructureFiles, open_guidance
 from clemkit.workflows.register_inputs import Inputs, open_inputs
 from clemkit.workflows.register_landmarks import register_landmark_file
 from clemkit.workflows.register_output import (
@@ -29,6 +30,9 @@ from clemkit.workflows.register_output import (
     write_transforms,
     write_vector_table,
 )
+from clemkit.workflows.register_plan import register_plan
+from clemkit.workflows.register_presets import check_preset, preset_settings
+from clemkit.workflows.register_preview import make_preview
 from clemkit.workflows.registration_attempt import attempt
 from clemkit.workflows.registration_record import (
     grid_record,
@@ -38,8 +42,9 @@ from clemkit.workflows.registration_record import (
 
 if TYPE_CHECKING:
     from clemkit.geometry import Grid
+    from clemkit.landmarks import LandmarkPairs
     from clemkit.registration.settings import Settings
-    from clemkit.transforms import Affine
+    from clemkit.transforms import Affine, Transform
     from clemkit.volumes import Modality, Volume
 
 __all__ = ["register_files", "register_landmark_file"]
@@ -63,7 +68,15 @@ def register_files(
     moving_modality: Modality | None = None,
     allow_reflection: bool = False,
     engine: str = "clemkit",
+    preset: str | None = None,
     settings: Settings | str | Path | None = None,
+    initial: str | Path | Transform | None = None,
+    trust_initial: bool = False,
+    landmarks: str | Path | LandmarkPairs | None = None,
+    hard_landmarks: bool = False,
+    units: str | None = None,
+    structures: Sequence[StructureFiles] = (),
+    preview: bool = False,
     seed: int = 0,
     workers: int | None = None,
     overwrite: bool = False,
@@ -100,8 +113,25 @@ def register_files(
     engine : {"clemkit", "elastix", "greedy"}
         Which engine deforms; the pose is always clemkit's. The others need *fixed_labels* and
         their extra; see :func:`clemkit.registration.engines.refined_result.refine_result`.
+    preset : {"cosem", "clem-reg", "cell", "tissue", "organism"}, optional
+        A published chain instead of clemkit's engine, or its settings for a scale of specimens.
     settings : Settings or path, optional
-        Physical settings of clemkit's engine, or a YAML file of them.
+        Physical settings of clemkit's engine, or a YAML file of them, over those of a preset.
+    initial : path or Transform, optional
+        Fixed → moving, from which to go on instead of searching: a transform file, or the folder
+        of an earlier registration.
+    trust_initial : bool
+        Do not ask the images whether it can be right.
+    landmarks : path or LandmarkPairs, optional
+        Hand-placed pairs that guide the deformation.
+    hard_landmarks : bool
+        Pass through them.
+    units : str, optional
+        Length unit of *landmarks* and *initial* where the files state none.
+    structures : sequence of StructureFiles, optional
+        Several kinds of structures, instead of the labels and the moving channel.
+    preview : bool
+        Leave ``OUTPUT-preview.png`` beside the output after the coarse stage.
     seed : int
         Of everything random.
     workers : int, optional
@@ -129,8 +159,16 @@ def register_files(
 
     started = _now()
     target = Path(output)
-    chosen = read_settings(settings)
-    given = (fixed, moving, fixed_labels, moving_labels)
+    chosen = preset_settings(preset, settings)
+    if structures:
+        if any(v is not None for v in (fixed_labels, moving_labels, moving_channel)):
+            raise ArgumentError(
+                "register: expected structures, or labels and a moving channel; found both"
+            )
+        fixed_labels, moving_labels = structures[0].labels, structures[0].moving_labels
+        moving_channel = structures[0].channel
+    named_files = [f for one in structures for f in (one.labels, one.moving_labels)]
+    given = (fixed, moving, fixed_labels, moving_labels, *named_files)
     check_output(target, overwrite, tuple(Path(p) for p in given if p is not None))
     inputs = open_inputs(
         fixed,
@@ -146,23 +184,41 @@ def register_files(
         moving_modality=moving_modality,
     )
     check_engine(engine, inputs)
-    named = _input_record(inputs, structure)
+    guidance = open_guidance(
+        inputs,
+        initial=initial,
+        trust_initial=trust_initial,
+        landmarks=landmarks,
+        hard_landmarks=hard_landmarks,
+        units=units,
+        structures=structures,
+    )
+    guided = guidance.landmarks is not None or bool(guidance.structures)
+    check_preset(preset, chosen, inputs, engine, guided)
+    inputs = replace(inputs, notes=(*inputs.notes, *guidance.notes))
+    named = {**_input_record(inputs, structure), **guidance.record}
     volume = _warpable(inputs.moving.volume)
     check_voxels(volume.dtype, 0 if volume.role != "intensity" else 1, 0)
     if dry_run:
-        return _plan(target, inputs, named, seed)
+        return register_plan(target, inputs, named, preset, chosen, seed)
+    draw = None
+    if preview:
+        draw = make_preview(inputs, target, overwrite=overwrite, progress=progress)
     threads = min(os.cpu_count() or 1, _MOST_WORKERS) if workers is None else workers
     if threads < 1:
         raise ArgumentError(f"workers: expected at least 1; found {workers}")
-    call = {"allow_reflection": allow_reflection, "engine": engine, **named}
+    call = {"allow_reflection": allow_reflection, "engine": engine, "preset": preset, **named}
 
     def work() -> RegistrationResult:
         return run_engine(
             engine,
             inputs,
+            guidance,
+            preset=preset,
             allow_reflection=allow_reflection,
             settings=chosen,
             seed=seed,
+            preview=draw,
             progress=progress,
         )
 
@@ -171,7 +227,7 @@ def register_files(
         target,
         overwrite=overwrite,
         inputs=named,
-        paths=inputs.paths,
+        paths=(*inputs.paths, *guidance.paths),
         parameters=call,
         seed=seed,
         started=started,
@@ -183,7 +239,7 @@ def register_files(
     with new_output(target, overwrite) as folder:
         step = replace(
             result.step,
-            inputs=tuple(digest_path(path) for path in inputs.paths),
+            inputs=tuple(digest_path(path) for path in (*inputs.paths, *guidance.paths)),
             parameters={**call, "settings": dict(result.step.parameters), "workers": threads},
             started=started,
         )
@@ -312,18 +368,6 @@ def _warpable(volume: Volume) -> Volume:
     if volume.role != "intensity" or not (wide or volume.dtype.kind == "b"):
         return volume
     return replace(volume, data=as_float64(volume.data))
-
-
-def _plan(target: Path, inputs: Inputs, named: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    return {
-        "output": str(target),
-        "inputs": dict(named),
-        "fixed_grid": grid_record(inputs.fixed.volume.grid),
-        "moving_grid": grid_record(inputs.moving.volume.grid),
-        "warnings": [*inputs.notes, *inputs.hints],
-        "seed": seed,
-        "dry_run": True,
-    }
 
 
 def _input_record(inputs: Inputs, structure: str | None) -> dict[str, Any]:

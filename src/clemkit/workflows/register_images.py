@@ -91,6 +91,7 @@ def make_overview(
     affine: Affine,
     *,
     workers: int = 1,
+    longest: int = _LONGEST,
 ) -> Overview:
     """Read and sample what the report shows.
 
@@ -108,8 +109,10 @@ def make_overview(
         Its affine part, fixed to moving.
     workers : int
         Threads; never changes the result.
+    longest : int
+        Voxels along the longest axis.
     """
-    grid = overview_grid(fixed.grid)
+    grid = overview_grid(fixed.grid, longest)
     whole = Affine.identity(fixed.grid.space, fixed.grid.space)
     fine, fixed_channel = _level_for(fixed, fixed_path, grid.voxel_size_zyx_nm, fixed_channel)
     image, image_grid = _read_about(fine, fixed_channel, grid.voxel_size_zyx_nm, None)

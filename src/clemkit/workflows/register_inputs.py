@@ -19,7 +19,7 @@ from clemkit.workflows.modality import (
     sample_planes,
 )
 
-__all__ = ["Inputs", "Side", "open_inputs"]
+__all__ = ["Inputs", "Side", "open_inputs", "open_labels"]
 
 FIXED, MOVING = Space("fixed"), Space("moving")
 _FACE_TO_FACE = 0.05  # share of the labels that must lie in their volume
@@ -150,7 +150,7 @@ def _open_side(
     volume = replace(volume, modality=modality)
     labels: Volume | None = None
     if labels_path is not None:
-        labels = _open_labels(side, Path(labels_path), volume, voxel is not None, notes)
+        labels = open_labels(side, Path(labels_path), volume, voxel is not None, notes)
     elif is_labels:
         if mask_threshold(planes) is None:
             volume = _open(path, side, voxel, space, role="labels", channel=only)
@@ -228,7 +228,7 @@ def _channel(
     return None
 
 
-def _open_labels(
+def open_labels(
     side: str, path: Path, volume: Volume, overridden: bool, notes: list[str]
 ) -> Volume:
     """Open labels; where they have the shape of their volume, they lie on its grid."""

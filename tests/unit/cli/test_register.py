@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from clemkit.errors import RegistrationError
+from clemkit.workflows.register_guidance import StructureFiles
 
 FOUND = {
     "status": "ok",
@@ -37,6 +38,8 @@ def test_every_flag_of_the_contract_reaches_the_workflow(run, fakes):
         "--structure", "mitochondria", "--fixed-voxel-size", "50,8,8",
         "--moving-voxel-size", "300,100,100", "--fixed-channel", "0", "--moving-channel", "RFP",
         "--allow-reflection", "--seed", "7", "--workers", "3", "--json", "-o", "OUT",
+        "--initial", "start.json", "--trust-initial", "--landmarks", "p.csv", "--units", "um",
+        "--hard-landmarks", "--preset", "cell", "--preview",
     )  # fmt: skip
     assert found.status == 0
     assert json.loads(found.out) == FOUND
@@ -54,7 +57,15 @@ def test_every_flag_of_the_contract_reaches_the_workflow(run, fakes):
         "moving_channel": "RFP",
         "allow_reflection": True,
         "engine": "clemkit",
+        "preset": "cell",
         "settings": None,
+        "initial": Path("start.json"),
+        "trust_initial": True,
+        "landmarks": Path("p.csv"),
+        "hard_landmarks": True,
+        "units": "um",
+        "structures": [],
+        "preview": True,
         "seed": 7,
         "workers": 3,
         "overwrite": False,
@@ -138,12 +149,43 @@ def test_dry_run_prints_the_plan(run, fakes):
     assert found.out.splitlines() == ["stages     coarse, affine", "memory_mb  300"]
 
 
+def test_settings_of_a_plan_are_read_in_one_line_each(run, fakes):
+    entry = {"value": 612.5, "unit": "nm", "from": "data"}
+    switch = {"value": False, "unit": "", "from": "given"}
+    fakes.register_files.answer = {
+        "settings": {"search_voxel_nm": entry, "any_orientation": switch}
+    }
+    lines = run("register", *VOLUMES, "--dry-run", "-o", "OUT").out.splitlines()
+    assert lines == [
+        "settings",
+        "  search_voxel_nm  612.5 nm (from the data)",
+        "  any_orientation  no (given)",
+    ]
+
+
+def test_several_structures_reach_the_workflow_as_files(run, fakes):
+    run(
+        "register", *VOLUMES, "-o", "OUT", "-q",
+        "--structure", "labels=em,1.tif,channel=mito",
+        "--structure", "labels=nuclei.tif,moving-labels=lm-nuclei.tif,weight=0.5",
+    )  # fmt: skip
+    call = fakes.register_files.kwargs
+    assert call["structure"] is None
+    assert call["structures"] == [
+        StructureFiles(labels=Path("em,1.tif"), channel="mito"),
+        StructureFiles(labels=Path("nuclei.tif"), moving_labels=Path("lm-nuclei.tif"), weight=0.5),
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--fixed", "em.zarr"], "expected --fixed and --moving, or --landmarks, or --graph"),
         ([], "expected --fixed and --moving, or --landmarks, or --graph"),
-        ([*VOLUMES, "--landmarks", "p.csv"], "--fixed, --moving cannot go with --landmarks"),
+        (["--landmarks", "p.csv", "--initial", "t.json"], "--initial cannot go with --landmarks"),
+        ([*VOLUMES, "--landmarks", "p.csv", "--model", "tps"], "--model cannot go with --fixed"),
+        ([*VOLUMES, "--structure", "labels=a.tif,weight=-1"], "weight a number > 0; found"),
+        ([*VOLUMES, "--structure", "nuclei", "--structure", "mito"], "expected labels=PATH"),
         ([*VOLUMES, "--units", "nm"], "--units cannot go with --fixed and --moving"),
         ([*VOLUMES, "--fixed-voxel-size", "50,8"], "--fixed-voxel-size: expected Z,Y,X"),
         ([*VOLUMES, "--engine", "ants"], "expected clemkit, elastix or greedy; found 'ants'"),

@@ -164,6 +164,7 @@ def published_result(
             *warnings,
         ),
         method=method,
+        details={"affine_fixed_to_moving": affine.matrix},
         step=replace(step, parameters=dict(parameters), seed=seed, ended=Step(activity="").ended),
     )
 
