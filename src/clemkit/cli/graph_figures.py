@@ -29,7 +29,7 @@ def graph_lines(found: Mapping[str, Any]) -> Iterator[str]:
         else:
             yield head.rstrip()
     for pair in found["pairs"]:
-        if len(pair["edges"]) > 1:
+        if len(pair["edges"]) > 1 and "apart" not in pair:
             yield f"{' - '.join(reversed(pair['path']))}  {_error(pair['error_nm'])} (combined)"
     for loop in found["loop_closures"]:
         if not loop["is_open"]:

@@ -147,7 +147,7 @@ def block_frame(
             raise ArgumentError(f"edge: expected two points; found {len(edge)}")
         wish, origin = edge[1] - edge[0], edge.mean(axis=0)
     if origin_zyx_nm is not None:
-        origin = as_points([origin_zyx_nm])[0]
+        origin = np.asarray(origin_zyx_nm, dtype=np.float64)
     right = wish - (wish @ out) * out
     size = float(np.linalg.norm(right))
     if size < 1e-6 * max(float(np.linalg.norm(wish)), 1e-12) or size == 0:
@@ -230,7 +230,7 @@ def trimming_target(
     ArgumentError
         An error is negative or not known.
     """
-    target = as_points([target_zyx_nm], "target_zyx_nm")
+    target = as_points(np.asarray(target_zyx_nm, dtype=np.float64)[None], "target_zyx_nm")
     if not median_error_nm >= 0 or (p90_error_nm is not None and p90_error_nm < 0):
         raise ArgumentError(f"error: expected nm >= 0; found {median_error_nm}, {p90_error_nm}")
     sigma = median_error_nm / _MEDIAN_CHI3

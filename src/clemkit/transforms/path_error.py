@@ -13,7 +13,7 @@ from clemkit.geometry import FloatArray, Grid, Space
 from clemkit.transforms.base import Transform
 from clemkit.transforms.graph import GraphPath, TransformGraph
 
-__all__ = ["PathError", "lattice", "mapped", "path_error", "shared_points"]
+__all__ = ["PathError", "coverage", "lattice", "mapped", "path_error", "shared_points"]
 
 _LATTICE = 7  # points along each axis of each grid
 _MOST_JACOBIANS = 200
@@ -126,6 +126,26 @@ def shared_points(graph: TransformGraph, path: GraphPath) -> FloatArray:
             here, ok = mapped(here, steps[place : place + 1], inside)
             inside &= ok
     return candidates[inside]
+
+
+def coverage(graph: TransformGraph, path: GraphPath) -> float:
+    """Return the share of the first image that lies in all images on the way to the last.
+
+    A way through a small image holds only there, however small its error. 1.0 where nothing is
+    known of the images.
+    """
+    first = graph.grid(path.spaces[0])
+    if first is None:
+        return 1.0
+    here = lattice(first)
+    inside = np.ones(len(here), dtype=bool)
+    for space, step in zip(path.spaces[1:-1], path.steps(), strict=False):
+        here, ok = mapped(here, (step,), inside)
+        inside &= ok
+        grid = graph.grid(space)
+        if grid is not None:
+            inside[inside] = grid.contains(here[inside])
+    return float(inside.mean())
 
 
 def lattice(grid: Grid) -> FloatArray:

@@ -29,6 +29,7 @@ __all__ = ["choose_fixed", "error_record", "write_composed"]
 
 _SAMPLED_VOXELS = 0.1  # how close a sampled map shall come, moving voxels
 _INVERSE_VOXELS = 0.01
+_FAR_ENOUGH = 0.9  # share of the widest way that another must cover
 
 
 def choose_fixed(graph: TransformGraph, one: Space, other: Space) -> GraphPath:
@@ -36,12 +37,20 @@ def choose_fixed(graph: TransformGraph, one: Space, other: Space) -> GraphPath:
 
     That is the one from which no inverse is needed; else the one with the smaller field.
     """
-    path = graph.path(one, other)
-    back = graph.path(other, one)
+    path, back = _covering(graph, one, other), _covering(graph, other, one)
     if _inverses(path.transform()) != _inverses(back.transform()):
         return min((path, back), key=lambda p: _inverses(p.transform()))
     volumes = [_extent(graph.grid(p.spaces[0])) for p in (path, back)]
     return path if volumes[0] <= volumes[1] else back
+
+
+def _covering(graph: TransformGraph, one: Space, other: Space) -> GraphPath:
+    """Return the path with the smallest error of those that hold about as far as any."""
+    from clemkit.transforms.path_error import coverage
+
+    ways = [(path, coverage(graph, path)) for path in graph.paths(one, other)]
+    most = max(share for _, share in ways)
+    return next(path for path, share in ways if share >= _FAR_ENOUGH * most)
 
 
 def write_composed(
@@ -79,6 +88,7 @@ def write_composed(
     from clemkit.transforms.io import write_registration_transforms
     from clemkit.transforms.io.affine_fit import best_affine
     from clemkit.transforms.io.exact_json import write_exact_json
+    from clemkit.transforms.path_error import path_error
 
     fixed, moving = path.spaces[0], path.spaces[-1]
     grids = graph.grid(fixed), graph.grid(moving)
@@ -92,7 +102,7 @@ def write_composed(
     tolerance = _INVERSE_VOXELS * min(fixed_grid.voxel_size_zyx_nm + moving_grid.voxel_size_zyx_nm)
     back = numerical_inverse(forward, domain=fixed_grid, tolerance_nm=tolerance, outside="extend")
     fit = best_affine(forward, fixed_grid)
-    error = graph.expected_error(fixed, moving)
+    error = path_error(graph, path)
     notes = [
         f"composed of {', '.join(path.names)}; no image was compared, the error is combined from "
         "those of the registrations on the way"

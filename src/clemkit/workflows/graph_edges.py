@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clemkit.errors import ArgumentError, ClemkitWarning
+from clemkit.errors import ArgumentError, ClemkitWarning, SpaceMismatchError
 
 if TYPE_CHECKING:
     from clemkit.geometry import Grid, Space
@@ -167,12 +167,11 @@ def _parts(described: Any, folder: Path, unit: str | None) -> list[Transform]:
     for number, item in enumerate(described):
         ends = (Space(f"step {number}"), Space(f"step {number + 1}"))
         if item.get("transform_file"):
-            read = read_transform(
-                folder / str(item["transform_file"]),
-                source=ends[0],
-                target=ends[1],
-                unit=unit or item.get("matrix_unit"),
-            )
+            path, length = folder / str(item["transform_file"]), unit or item.get("matrix_unit")
+            try:
+                read = read_transform(path, source=ends[0], target=ends[1], unit=length)
+            except SpaceMismatchError:  # the file names its spaces itself
+                read = read_transform(path, unit=length)
             parts.append(renamed(read, *ends))
         elif item.get("matrix"):
             parts.append(_affine(item, *ends))

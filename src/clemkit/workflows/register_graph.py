@@ -237,9 +237,9 @@ def _one(
         entry["reason"] = "no error estimate: a fit is not an accuracy"
     elif not edge.is_trusted:
         entry["reason"] = "uncertain: look at its report before it is used"
-    error = {"median": edge.median_nm, "low": edge.low_nm, "high": edge.high_nm,
+    found = {"median": edge.median_nm, "low": edge.low_nm, "high": edge.high_nm,
              "p90": edge.p90_nm, "space": str(edge.error_space)}  # fmt: skip
-    return entry | {"error_nm": error}, edge
+    return entry | {"error_nm": found}, edge
 
 
 def _do(step: RunStep, state: RunState, work: Work, settings: RunSettings) -> bool:
@@ -290,10 +290,15 @@ def _register_landmarks(step: RunStep, work: Work) -> dict[str, Any]:
 
 def _compose(pair: dict[str, Any], graph: TransformGraph, output: Path, seed: int) -> None:
     from clemkit.geometry import Space
+    from clemkit.transforms.graph import GraphPath
 
     folder = output / "composed" / f"{pair['moving']}-to-{pair['fixed']}"
     folder.parent.mkdir(exist_ok=True)
-    path = graph.path(Space(pair["fixed"]), Space(pair["moving"]))
+    spaces = tuple(Space(name) for name in pair["path"])
+    path = GraphPath(spaces, tuple(graph.edge(name) for name in pair["edges"]))
+    if not pair["error_nm"]["count"] and graph.grid(spaces[0]) and graph.grid(spaces[-1]):
+        pair["apart"] = "the images share no place; nothing to compose"
+        return
     try:
         found = write_composed(graph, path, folder, status=pair["status"], seed=seed)
     except (ArgumentError, TransformError) as error:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clemkit.errors import ArgumentError, NotFoundError
-from clemkit.geometry import FloatArray, Grid, Space
+from clemkit.geometry import Box, FloatArray, Grid, Space
 from clemkit.provenance import Step, digest_path
 from clemkit.workflows.registration_record import strict_json
 
 if TYPE_CHECKING:
     from clemkit.evaluation.block_face import FittedPlane
     from clemkit.evaluation.trimming import BlockFrame, Figure, TrimmingTarget
-    from clemkit.transforms.graph import TransformGraph
+    from clemkit.transforms.graph import GraphPath, TransformGraph
     from clemkit.transforms.path_error import PathError
 
 __all__ = ["predict_target"]
@@ -103,18 +103,21 @@ def predict_target(
         No face was found.
     """
     from clemkit.evaluation.trimming import block_frame, trimming_target
+    from clemkit.transforms.path_error import path_error
     from clemkit.volumes.writers.atomic import check_free
 
     started = datetime.now(UTC).isoformat(timespec="seconds")
     for path in (output, picture):
         if path is not None:
             check_free(Path(path), overwrite)
-    graph, here, block, status = _graph(Path(registration), source, xray_space)
+    graph, here, block = _graph(Path(registration), source, xray_space)
     target, voxels = _target(point_zyx_nm, labels, label, here)
     findings: list[str] = []
+    way = _way(graph, here, block, target)
+    status = "ok" if way.is_trusted else "uncertain"
     if status == "uncertain":
         findings.append("the registration is uncertain: look at its report before cutting")
-    mapped, inside = _mapped(graph, here, block, target[None])
+    mapped, inside = _mapped(graph, way, target[None])
     if not np.all(np.isfinite(mapped)):
         raise ArgumentError(
             f"target {_text(target)}: expected a place that the registration maps to {block}; "
@@ -124,7 +127,7 @@ def predict_target(
         findings.append(
             "the target lies outside what was registered: the error estimate does not hold there"
         )
-    error = graph.expected_error(here, block, target[None])
+    error = path_error(graph, way, target[None])
     if not np.isfinite(error.median_nm):
         raise ArgumentError(
             f"{registration}: expected a registration with an error estimate; found none; a "
@@ -134,7 +137,7 @@ def predict_target(
     face, how = _face(face_points, xray, face_side, threshold, bright_air, block, units, pick, seed)
     ends = None if edge is None else _points(edge, block, units, 2)
     frame = block_frame(face, edge_zyx_nm=ends)
-    wanted, wanted_how = _wanted(graph, here, block, target, plane, units, error, findings)
+    wanted, wanted_how = _wanted(graph, way, target, plane, units, error, findings)
     found = trimming_target(
         frame, mapped[0], median_error_nm=error.median_nm, p90_error_nm=error.p90_nm, wanted=wanted
     )
@@ -143,7 +146,7 @@ def predict_target(
     result = _result(registration, status, here, block, target, mapped[0], error, found)
     result |= _face_record(frame, how, edge) | {"wanted_plane": wanted_how}
     if voxels is not None:
-        reached, _ = _mapped(graph, here, block, voxels)
+        reached, _ = _mapped(graph, way, voxels)
         depths = frame.to_block(reached[np.all(np.isfinite(reached), axis=1)])[:, 2]
         result["object_depth_nm"] = {"from": float(depths.min()), "to": float(depths.max())}
     result["findings"] = findings
@@ -162,8 +165,8 @@ def predict_target(
 
 def _graph(
     folder: Path, source: str | None, xray_space: str | None
-) -> tuple[TransformGraph, Space, Space, str]:
-    """Return the graph, the two spaces, and the status of what lies between."""
+) -> tuple[TransformGraph, Space, Space]:
+    """Return the graph and the two spaces."""
     from clemkit.transforms.graph import TransformGraph
     from clemkit.workflows.graph_edges import edge_from_folder
     from clemkit.workflows.register_graph import RECORD, open_graph
@@ -186,8 +189,13 @@ def _graph(
         block = Space(xray_space) if xray_space else ends[1 - ends.index(here)]
     if here == block:
         raise ArgumentError(f"target: expected two images; found {here} twice")
-    path = graph.path(here, block)
-    return graph, here, block, "ok" if path.is_trusted else "uncertain"
+    return graph, here, block
+
+
+def _way(graph: TransformGraph, here: Space, block: Space, target: FloatArray) -> GraphPath:
+    """Return the best path on which every image holds the target, or else the best of all."""
+    ways = graph.paths(here, block)
+    return next((way for way in ways if _mapped(graph, way, target[None])[1][0]), ways[0])
 
 
 def _target(
@@ -209,8 +217,6 @@ def _target(
     where = []
     grid = volume.grid
     step = max(1, 16_000_000 // max(grid.shape_zyx[1] * grid.shape_zyx[2], 1))
-    from clemkit.geometry import Box
-
     for start in range(0, grid.shape_zyx[0], step):
         stop = min(start + step, grid.shape_zyx[0])
         part = volume.read(Box((start, 0, 0), (stop, *grid.shape_zyx[1:])))
@@ -224,12 +230,11 @@ def _target(
 
 
 def _mapped(
-    graph: TransformGraph, here: Space, block: Space, points: FloatArray
+    graph: TransformGraph, path: GraphPath, points: FloatArray
 ) -> tuple[FloatArray, np.ndarray]:
-    """Map points along the best path; tell which lie in every image on the way."""
+    """Map points along a path; tell which lie in every image on the way."""
     from clemkit.transforms.io.checked_points import map_checked
 
-    path = graph.path(here, block)
     inside = np.ones(len(points), dtype=bool)
     for space, step in zip(path.spaces, (*path.steps(), None), strict=True):
         grid = graph.grid(space)
@@ -290,8 +295,7 @@ def _reduced(path: str | Path, space: Space) -> tuple[Any, Grid]:
 
 def _wanted(
     graph: TransformGraph,
-    here: Space,
-    block: Space,
+    path: GraphPath,
     target: FloatArray,
     plane: str | Path | None,
     units: str | None,
@@ -301,6 +305,7 @@ def _wanted(
     """Return the wanted plane in X-ray space, from points or from the planes of the image."""
     from clemkit.evaluation.block_face import fit_plane
 
+    here = path.spaces[0]
     if plane is not None:
         points, how = _points(plane, here, units, 3), f"points of {plane}"
     else:
@@ -310,7 +315,7 @@ def _wanted(
         ring = np.stack([np.zeros(_AROUND), np.sin(turn), np.cos(turn)], axis=1)
         points = target + radius * ring
         how = f"planes of {here} through the target, within {radius / 1000:.3g} um"
-    mapped, inside = _mapped(graph, here, block, points)
+    mapped, inside = _mapped(graph, path, points)
     good = np.all(np.isfinite(mapped), axis=1)
     if not np.all(inside):
         findings.append(
