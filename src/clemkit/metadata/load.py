@@ -24,6 +24,19 @@ Location = tuple[str | int, ...]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)?")
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
+_COMMANDS = {
+    ".xlsx": "make one with `clemkit metadata from-xlsx`",
+    ".csv": "make one with `clemkit metadata from-csv`",
+}
+_WHAT_TO_DO = {
+    "tab": "use spaces at the beginning of a line",
+    "another document": "one description for each file: take away the `---`",
+    "mapping values are not allowed": "put quotes round a text with `: `, and check the spaces",
+    "could not find expected ':'": "write `field: value` with an ordinary space",
+}
 _MERGE = "tag:yaml.org,2002:merge"
 # zero-width and direction marks, C0 controls except tab and line ends
 _HIDDEN = re.compile(
@@ -59,7 +72,7 @@ class Document:
             if location in self.lines:
                 return self.lines[location]
             location = location[:-1]
-        return 1
+        return self.lines.get((), 1)
 
 
 def read_document(path: str | Path) -> Document:
@@ -74,12 +87,18 @@ def read_document(path: str | Path) -> Document:
     """
     source = Path(path)
     if not source.is_file():
-        raise NotFoundError(f"{source}: expected a description (YAML or JSON); found no such file")
+        found = "a folder" if source.is_dir() else "no such file"
+        raise NotFoundError(f"{source}: expected a description (YAML or JSON); found {found}")
+    if source.suffix.lower() in _COMMANDS:
+        message = f"expected YAML or JSON; found {source.suffix}"
+        raise FormatError(source, f"{message}; {_COMMANDS[source.suffix.lower()]}")
     try:
         text = source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        found = f"byte {error.object[error.start]:#x} in line {line}"
         raise FormatError(
-            source, f"expected UTF-8; found byte {error.object[error.start]:#x} at {error.start}"
+            source, f"expected UTF-8; found {found}; save it again as UTF-8"
         ) from error
     return read_text(text, source)
 
@@ -94,9 +113,9 @@ def read_text(text: str, path: Path | None = None) -> Document:
     """
     shown = path or Path("<text>")
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        node = yaml.compose(_without_surrogates(text), Loader=_Loader)
     except yaml.YAMLError as error:
-        raise FormatError(shown, f"expected YAML or JSON; found {_one_line(error)}") from error
+        raise FormatError(shown, f"expected YAML or JSON; {_one_line(error)}") from error
     if not isinstance(node, yaml.MappingNode):
         raise FormatError(shown, "expected a mapping at the top, such as `id: …`; found none")
     builder = _Builder()
@@ -127,10 +146,28 @@ def write_document(data: Mapping[str, Any], path: str | Path, *, overwrite: bool
         temporary.unlink(missing_ok=True)
 
 
+def _without_surrogates(text: str) -> str:
+    """Return *text*; in JSON, the two halves of a character beyond 16 bits become one escape."""
+    if not text.lstrip().startswith("{") or "\\u" not in text:
+        return text
+
+    def joined(found: re.Match[str]) -> str:
+        high, low = int(found[2], 16), int(found[3], 16)
+        return f"{found[1]}\\U{0x10000 + ((high - 0xD800) << 10) + low - 0xDC00:08X}"
+
+    return _SURROGATES.sub(joined, text)
+
+
 def _one_line(error: yaml.YAMLError) -> str:
+    """Return what is wrong and in which line, and what to do where that can be told."""
     mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or str(error)
-    return f"{what} in line {mark.line + 1}" if mark else " ".join(str(what).split())
+    what = " ".join(str(getattr(error, "problem", None) or error).split())
+    what = re.sub(r"^(but )?found ", "found ", what)
+    if not what.startswith(("found ", "did not find ", "could not find ")):
+        what = f"found that {what}"
+    where = f" in line {mark.line + 1}" if mark else ""
+    hint = next((h for words, h in _WHAT_TO_DO.items() if words in what), "")
+    return f"{what}{where}{hint and '; '}{hint}"
 
 
 class _Builder:
@@ -168,6 +205,10 @@ class _Builder:
                 continue
             key = str(getattr(key_node, "value", key_node))
             place = (*location, key)
+            if found := _HIDDEN.search(key):
+                self.lines.setdefault(place, line)
+                message = f"expected visible characters; found U+{ord(found[0]):04X} in {key!r}"
+                self._report(place, "L0-hidden-character", message, "remove it")
             if key in seen:
                 message = f"expected each key once; found {key!r} in lines {seen[key]} and {line}"
                 self._report(place, "L0-duplicate-key", message, "keep one of the two", line)

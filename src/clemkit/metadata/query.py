@@ -11,6 +11,7 @@ from typing import Final
 
 from clemkit.errors import ArgumentError
 from clemkit.metadata.model_map import contract_iri, model_map
+from clemkit.metadata.shorthand import closest
 
 __all__ = ["Answer", "cell_of_iri", "cell_of_literal", "named_queries", "query_text"]
 
@@ -51,7 +52,9 @@ def query_text(query: str) -> str:
     text = named_queries().get(query, query)
     if not re.search(r"\s", text.strip()):
         known = ", ".join(named_queries())
-        raise ArgumentError(f"query: expected SPARQL or one of {known}; found {query!r}")
+        close = closest(query, named_queries())
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise ArgumentError(f"query: expected SPARQL or one of {known}; found {query!r}{hint}")
     return text
 
 

@@ -7,16 +7,30 @@ by its IRI. Expanding is lossless; what is no known short form stays as it is fo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from clemkit.metadata.model_map import contract_iri, model_map
 
-__all__ = ["WrittenFloat", "WrittenInt", "concrete_class", "expanded", "shortened", "unit_named"]
+__all__ = [
+    "WrittenFloat",
+    "WrittenInt",
+    "closest",
+    "concrete_class",
+    "expanded",
+    "shortened",
+    "unit_named",
+]
 
 _NUMBER = r"[-+]?(?:[0-9]+(?:[.][0-9]*)?|[.][0-9]+)(?:[eE][-+]?[0-9]+)?"
 _QUANTITY = re.compile(rf"({_NUMBER})\s*(\S.*)")
+# the timestamp of YAML, which its writers make of times
+_YAML_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2} +[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
+    r"(Z|[-+][0-9]{2}:[0-9]{2})?"
+)
 _CURIE = re.compile(r"[A-Za-z_][\w.-]*:[^\s/]\S*")
 
 
@@ -61,6 +75,26 @@ def unit_named(text: str) -> str | None:
     return _unit_names().get(text)
 
 
+def closest(text: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that *text* probably means; case and punctuation count little."""
+    # Nm and NM are nm; SBF-SEM is sbf_sem; AtumSem is AtumSemAcquisition
+    plain: dict[str, str] = {}
+    for choice in choices:
+        plain.setdefault(_letters(choice), choice)
+    letters = _letters(text)
+    if not letters:
+        return None
+    # one wrong letter of two is half the word
+    close = get_close_matches(letters, plain, 1, 0.5 if len(letters) <= 3 else 0.6)
+    if not close and len(letters) > 3:
+        close = [p for p in plain if p.startswith(letters)][:1]
+    return plain[close[0]] if close else None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9%]", "", text.lower()) or text
+
+
 def concrete_class(declared: str, value: Any) -> str | None:
     """Return the class of *value* declared as *declared*; None when it cannot be told."""
     classes = model_map()["classes"]
@@ -102,7 +136,7 @@ def _expand_object(value: Any, declared: str) -> Any:
     return {
         key: _expand_slot(item, slots[key]) if key in known else item
         for key, item in value.items()
-        if item is not None
+        if item is not None or key not in known  # an unknown field is for the validator
     }
 
 
@@ -127,6 +161,8 @@ def _expand_item(value: Any, slot: Mapping[str, Any]) -> Any:
         return _expand_object(value, slot["range"]) if slot["inlined"] else value
     if slot["kind"] == "enum" and isinstance(value, str):
         return _aliases(slot["range"]).get(value, value)
+    if slot["range"] == "datetime" and isinstance(value, str) and _YAML_TIME.fullmatch(value):
+        return "T".join(value.split(maxsplit=1))
     if slot["range"] == "uriorcurie" and isinstance(value, str):
         return contract_iri(value)
     if slot["range"] == "double" and isinstance(value, int | float) and not isinstance(value, bool):

@@ -7,12 +7,12 @@ file is valid from the first minute and says what is still missing when a profil
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, Final
 
 from clemkit.errors import ArgumentError
 from clemkit.metadata.model_map import model_map
+from clemkit.metadata.shorthand import closest
 from clemkit.metadata.validate.dimensions import DIMENSION_OF_SLOT
 
 __all__ = ["acquisition_class", "imaging_methods", "template"]
@@ -91,15 +91,30 @@ def template(methods: Sequence[str], experiment_id: str = "experiment") -> str:
     ArgumentError
         A method is not known, occurs twice, or there is none.
     """
-    known = imaging_methods()
-    for method in methods:
-        if method not in known:
-            close = get_close_matches(method, known, 1, 0.5)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ArgumentError(f"method: expected {', '.join(known)}; found {method!r}{hint}")
+    methods = [_method(given) for given in methods]
     if not methods or len(set(methods)) != len(methods):
         raise ArgumentError(f"method: expected each method once; found {list(methods)}")
     return "\n".join(_lines(methods, experiment_id)) + "\n"
+
+
+def _method(given: str) -> str:
+    """Return the name of a method, also for ``FIB-SEM`` or ``SBFSEM``."""
+    known = imaging_methods()
+    letters = _letters(given)
+    for name in known:
+        if _letters(name) == letters:
+            return name
+    if given in model_map()["enums"]["ImagingMethod"]["values"]:
+        hint = "; name the methods that were joined" if given != "other_method" else ""
+        message = f"method: expected a single method such as confocal or fib_sem; found {given!r}"
+        raise ArgumentError(f"{message}{hint}")
+    close = closest(given, known)
+    hint = f"; did you mean {close!r}?" if close else ""
+    raise ArgumentError(f"method: expected {', '.join(known)}; found {given!r}{hint}")
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
 
 
 def _lines(methods: Sequence[str], experiment_id: str) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clemkit.errors import ArgumentError, NotFoundError, Problem
+from clemkit.errors import ArgumentError, FormatError, NotFoundError, Problem
 
 if TYPE_CHECKING:
     from clemkit.metadata.load import Document
@@ -59,9 +60,25 @@ def validate_file(
     if is_pagetab_file(path):
         return validate_pagetab_file(path, strict=strict)
     chosen = profile_names() if "all" in profiles else tuple(dict.fromkeys(profiles))
-    document = read_document(path)
+    try:
+        document = read_document(path)
+    except FormatError as error:
+        return _not_read(Path(path), error, chosen, strict=strict)
     further = tuple(_file_problems(document.data, Path(path).parent)) if files else ()
     return validate(document, chosen, strict=strict, further=further)
+
+
+def _not_read(path: Path, error: FormatError, profiles: Sequence[str], *, strict: bool) -> Report:
+    """Return that a file is no YAML as a finding, so that other files are still checked."""
+    from clemkit.metadata.load import Document
+    from clemkit.metadata.validate import Report
+
+    line = re.search(r"in line ([0-9]+)", error.reason)
+    expected, what, hint = (*error.reason.split("; ", 2), "", "")[:3]
+    message = f"{expected}; {what}" if what else expected
+    found = Problem((), "L0-syntax", "error", message, hint)
+    document = Document({}, {(): int(line[1]) if line else 1}, (found,), path)
+    return Report(document, (found,), tuple(profiles), strict)
 
 
 def repair_file(path: str | Path, *, dry_run: bool = False) -> str:
@@ -81,6 +98,8 @@ def repair_file(path: str | Path, *, dry_run: bool = False) -> str:
     if is_pagetab_file(source):
         return repair_pagetab_file(source, dry_run=dry_run)
     report = validate_file(source)
+    if any(p.rule == "L0-syntax" for p in report.problems):
+        return ""
     before = source.read_bytes().decode("utf-8")
     after = repaired(report.document, before, report.problems)
     if after != before and not dry_run:
@@ -166,8 +185,6 @@ def write_template(
     FileExistsError
         The output exists and *overwrite* is false.
     """
-    import re
-
     from clemkit.metadata.model_map import model_map
     from clemkit.metadata.template import template
 

@@ -24,6 +24,13 @@ _VOXELS = {
     "xray_ct": (5 * _NM, 500_000 * _NM, 5 * _NM, 500_000 * _NM),
 }
 _SLICES = (0.5 * _NM, 1000 * _NM)
+_SECTIONS = (5 * _NM, 20_000 * _NM)  # semithin ones for light microscopy too
+_OF_SECTIONS = ("array_tomography", "atum_sem", "multibeam_sem", "ss_tem")
+_CLASS_OF_FAMILY = {
+    "lm": ("LightAcquisition",),
+    "em": ("ScanningElectronAcquisition", "TransmissionElectronAcquisition"),
+    "xray_ct": ("XrayAcquisition",),
+}
 _VOLTS = {
     "ScanningElectronAcquisition": (100.0, 30_000.0),
     "StemAcquisition": (5_000.0, 1_300_000.0),
@@ -44,8 +51,13 @@ def check_plausibility(everything: Sequence[Thing]) -> list[Problem]:
         if thing.name == "Image":
             found += _voxels(thing, named)
             found += _against_acquisition(thing, named)
+            found += _modality_of_method(thing, named)
+        elif thing.name == "SectionSeries":
+            found += _thickness(thing)
         elif thing.slot == "acquisitions":
             found += _beam(thing)
+            found += _method(thing)
+            found += _thickness(thing)
             found += _session(thing, named)
         elif thing.name == "Protocol":
             for p in check_protocol(thing.data, reagents):
@@ -67,7 +79,9 @@ def _units(thing: Thing) -> Iterator[Problem]:
         if kind != wanted and {kind, wanted} != {"energy", "voltage"}:
             message = f"expected a unit of {wanted}; found {value['unit']}, a unit of {kind}"
             place = (*thing.location, key)
-            yield Problem(place, "L6-dimension", "error", message, "correct the unit")
+            ampere = wanted == "length" and value["unit"] == "A"
+            hint = "write Å for angstrom; A is ampere" if ampere else "correct the unit"
+            yield Problem(place, "L6-dimension", "error", message, hint)
 
 
 def _bounded(
@@ -75,6 +89,8 @@ def _bounded(
 ) -> Iterator[Problem]:
     value = base_value(quantity)
     low, high = bounds
+    if dimension(quantity) != DIMENSION_OF_SLOT.get(str(location[-1]), dimension(quantity)):
+        return  # reported as such
     if value is not None and not low <= value <= high:
         shown = f"{quantity['value']:g} {quantity['unit']}"
         unit = {"L6-length-scale": " m", "L6-voltage": " V", "L6-current": " A"}[rule]
@@ -94,9 +110,7 @@ def _modality(image: Thing, named: Mapping[str, Thing]) -> str | None:
     acquisition = named.get(str(image.data.get("acquired_by")))
     if given in _VOXELS or acquisition is None:
         return str(given) if given in _VOXELS else None
-    methods = model_map()["enums"]["ImagingMethod"]["values"]
-    family = methods.get(str(acquisition.data.get("imaging_method")), {}).get("family")
-    return family if family in _VOXELS else None
+    return _family(acquisition.data.get("imaging_method"))
 
 
 def _voxels(image: Thing, named: Mapping[str, Thing]) -> Iterator[Problem]:
@@ -113,6 +127,12 @@ def _voxels(image: Thing, named: Mapping[str, Thing]) -> Iterator[Problem]:
         place = (*image.location, key)
         what = f"a voxel of {modality}"
         yield from _bounded(image.data.get(key), bounds, place, "L6-length-scale", what)
+    x, y = (base_value(image.data.get(f"voxel_size_{axis}")) for axis in "xy")
+    within = all(v and xy_low <= v <= xy_high for v in (x, y))
+    if x and y and within and max(x, y) > 9.9 * min(x, y) > 0:
+        message = f"expected about the same along x and y; found {x / _NM:g} and {y / _NM:g} nm"
+        place = (*image.location, "voxel_size_y")
+        yield _warning(place, "L6-length-scale", message, "check both units")
 
 
 def _nested(thing: Thing, key: str) -> Mapping[str, Any]:
@@ -139,6 +159,14 @@ def _against_acquisition(image: Thing, named: Mapping[str, Thing]) -> Iterator[P
         for name, quantity in sources.items()
         if (value := base_value(quantity))
     }
+    series = _series(image, acquisition, named)
+    if not steps:  # what was cut says how far planes are apart
+        for key in ("nominal_thickness", "measured_thickness"):
+            steps |= {
+                f"{s.data['id']}/{key}": value
+                for s in series
+                if (value := base_value(s.data.get(key)))
+            }
     z = base_value(image.data.get("voxel_size_z"))
     if z and steps and all(abs(z - step) > 0.05 * step for step in steps.values()):
         listed = ", ".join(f"{name} {step / _NM:g} nm" for name, step in steps.items())
@@ -161,6 +189,57 @@ def _against_acquisition(image: Thing, named: Mapping[str, Thing]) -> Iterator[P
         hint = "correct one of them, or list missing_slices"
         if not image.data.get("missing_slices"):
             yield _warning((*image.location, "size_z"), "L6-count", message, hint)
+    missing = [n for n in image.data.get("missing_slices") or () if isinstance(n, int)]
+    if isinstance(size, int) and missing and max(missing) > size + len(missing):
+        message = f"expected missing slices of {size + len(missing)}; found {max(missing)}"
+        place = (*image.location, "missing_slices")
+        yield _warning(place, "L6-count", message, "count again, from 1")
+    cut = [s.data.get("section_count") for s in series]
+    if isinstance(size, int) and len(cut) == 1 and isinstance(cut[0], int) and size > cut[0]:
+        message = f"expected at most the {cut[0]} sections of {series[0].data['id']}; found {size}"
+        place = (*image.location, "size_z")
+        yield _warning(place, "L6-count", message, "correct one of them")
+
+
+def _series(image: Thing, acquisition: Thing, named: Mapping[str, Thing]) -> list[Thing]:
+    """Return the series of sections that an image of serial sections shows."""
+    if acquisition.data.get("imaging_method") not in _OF_SECTIONS:
+        return []
+    names = [acquisition.data.get("section_series")]
+    for value in (acquisition.data.get("imaged_specimens"), image.data.get("image_of")):
+        names += value if isinstance(value, list) else []
+    found = {str(n): named[str(n)] for n in names if str(n) in named}
+    return [s for s in found.values() if s.name == "SectionSeries"]
+
+
+def _method(acquisition: Thing) -> Iterator[Problem]:
+    """Yield a class that does not describe the method."""
+    method = str(acquisition.data.get("imaging_method"))
+    family = _family(method)
+    usual = _CLASS_OF_FAMILY.get(str(family))
+    ancestors = (acquisition.name, *model_map()["classes"][acquisition.name]["ancestors"])
+    if usual and acquisition.name != "OtherAcquisition" and not set(usual) & set(ancestors):
+        message = f"expected {' or '.join(usual)} for {method}; found {acquisition.name}"
+        place = (*acquisition.location, "imaging_method")
+        yield _warning(place, "L6-method", message, "correct the class or the method")
+
+
+def _modality_of_method(image: Thing, named: Mapping[str, Thing]) -> Iterator[Problem]:
+    acquisition = named.get(str(image.data.get("acquired_by")))
+    if acquisition is None:
+        return
+    family, given = _family(acquisition.data.get("imaging_method")), image.data.get("modality")
+    if family and given in _VOXELS and given != family:
+        method = acquisition.data["imaging_method"]
+        message = f"expected {family} for an image taken by {method}; found {given}"
+        place = (*image.location, "modality")
+        yield _warning(place, "L6-method", message, "correct the modality or acquired_by")
+
+
+def _family(method: Any) -> str | None:
+    entry = model_map()["enums"]["ImagingMethod"]["values"].get(str(method), {})
+    family = entry.get("family")
+    return family if family in _VOXELS else None
 
 
 def _beam(acquisition: Thing) -> Iterator[Problem]:
@@ -181,6 +260,14 @@ def _beam(acquisition: Thing) -> Iterator[Problem]:
         ("measured_slice_thickness", _SLICES, "L6-length-scale", "a slice"),
     ):
         yield from _bounded(slicing.get(key), bounds, (*place, key), rule, what)
+
+
+def _thickness(thing: Thing) -> Iterator[Problem]:
+    """Yield sections that no microtome of electron microscopy cuts."""
+    bounds = _SECTIONS if thing.name == "SectionSeries" else _SLICES
+    for key in ("nominal_thickness", "measured_thickness"):
+        place = (*thing.location, key)
+        yield from _bounded(thing.data.get(key), bounds, place, "L6-length-scale", "a section")
 
 
 def _session(acquisition: Thing, named: Mapping[str, Thing]) -> Iterator[Problem]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any
 
 from clemkit.errors import Problem
 from clemkit.metadata.model_map import model_map
+from clemkit.metadata.shorthand import closest
 from clemkit.metadata.validate.walk import Thing
 
 __all__ = ["check_references", "moment", "named_things"]
@@ -92,12 +92,9 @@ def _links(everything: Sequence[Thing], named: Mapping[str, Thing]) -> Iterator[
             used.add(target)
             if other is None:
                 names = [n for n, t in named.items() if t.name in fitting]
-                close = get_close_matches(target, names, 1, 0.5)
-                hint = (
-                    f"did you mean {close[0]!r}?"
-                    if close
-                    else f"describe it, or choose of {names[:5]}"
-                )
+                close = closest(target, names)
+                choice = f"describe it, or choose of {', '.join(names[:5])}"
+                hint = f"did you mean {close!r}?" if close else choice if names else "describe it"
                 message = f"expected the id of a {wanted}; found {target!r}, which is nowhere"
                 yield Problem(place, "L3-dangling", "error", message, hint)
             elif other.name not in fitting:

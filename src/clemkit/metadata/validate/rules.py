@@ -19,6 +19,7 @@ RULES: Final[Mapping[str, str]] = {
     "L0-ome": "OME-XML says something that could not be taken over as it is.",
     "L0-parent": "A row of a table belongs to nothing that is there.",
     "L0-sheet": "A sheet of a workbook is not in the model.",
+    "L0-syntax": "The file is not YAML or JSON in UTF-8, or holds no description.",
     # L1: the model
     "L1-checksum": "The check digit of an ORCID, ROR or CAS number does not agree.",
     "L1-class": "The class of a thing is not given, or not one of those that are possible.",
@@ -39,6 +40,7 @@ RULES: Final[Mapping[str, str]] = {
     "L2-obsolete": "A term is obsolete.",
     "L2-unknown-prefix": "The prefix of an identifier is not known.",
     "L2-unknown-term": "A term is not among the pinned terms.",
+    "L2-common-name": "An organism has its common name where the scientific one is asked for.",
     # L3: references
     "L3-cycle": "Things refer to each other in a circle.",
     "L3-dangling": "A reference leads to nothing.",
@@ -74,6 +76,7 @@ RULES: Final[Mapping[str, str]] = {
     "L6-session-time": "Pixels times dwell time do not fit into the session.",
     "L6-thickness": "The distance of planes disagrees with the thickness of slices.",
     "L6-voltage": "A voltage is outside what the method uses.",
+    "L6-method": "The method, the class of an acquisition and the modality of an image disagree.",
     # L6: chemistry and order of protocols
     "L6-acidity": "A pH is outside the range in which a stain or fixative works.",
     "L6-aldehydes-before-label": "Glutaraldehyde comes before antibodies and is not quenched.",

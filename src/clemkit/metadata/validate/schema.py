@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from clemkit.errors import Problem
 from clemkit.metadata.model_map import model_map
-from clemkit.metadata.shorthand import concrete_class
+from clemkit.metadata.shorthand import closest, concrete_class, unit_named
 from clemkit.metadata.validate.check_digits import CHECK_DIGITS
+from clemkit.metadata.validate.dimensions import DIMENSION_OF_SLOT
+from clemkit.metadata.validate.terms import term_named
 
 __all__ = ["check_schema"]
 
 Location = tuple[str | int, ...]
+_NUMBER_AND_REST = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*([^0-9\s±~-].*)")
 _COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+(\s.*)?")
 
 
@@ -29,10 +31,19 @@ def _error(location: Location, rule: str, message: str, hint: str = "") -> Probl
     return Problem(location, rule, "error", message, hint)
 
 
-def _meant(text: str, choices: Sequence[str], otherwise: str) -> str:
-    # one wrong letter of two is half the word
-    found = get_close_matches(text, choices, 1, 0.5 if len(text) <= 3 else 0.6)
-    return f"did you mean {found[0]!r}?" if found else otherwise
+def _meant(text: str, choices: Iterable[str], otherwise: str) -> str:
+    close = closest(text, choices)
+    return f"did you mean {close!r}?" if close else otherwise
+
+
+def _elsewhere(key: str, name: str, known: Sequence[str]) -> str:
+    """Return where a field that *name* does not have could belong."""
+    classes = model_map()["classes"]
+    holders = [c for c, e in classes.items() if key in e["slots"] and not e["abstract"]]
+    if holders:
+        listed = ", ".join(holders[:4]) + (", …" if len(holders) > 4 else "")
+        return f"{key} is a field of {listed}"
+    return _meant(key, known, f"{name} has {', '.join(known[:8])}, …")
 
 
 def _shown(value: Any) -> str:
@@ -53,11 +64,13 @@ def _object(data: Any, declared: str, location: Location) -> Iterator[Problem]:
     known = classes[name]["slots"]
     for key, value in data.items():
         if key not in known:
-            elsewhere = f"{name} has {', '.join(known[:8])}, …"
+            place = (*location, key)
+            if value is None and key.isdigit() and entry["shorthand"] == "quantity":
+                message = f"expected a number with a decimal point; found a comma before {key}"
+                yield _error(place, "L1-decimal-comma", message, "write 1.5 for one and a half")
+                continue
             message = f"expected a field of {name}; found {key!r}"
-            yield _error(
-                (*location, key), "L1-unknown-field", message, _meant(key, known, elsewhere)
-            )
+            yield _error(place, "L1-unknown-field", message, _elsewhere(key, name, known))
         elif not slots[key].get("designator"):
             yield from _slot(value, slots[key], (*location, key))
     for key in known:
@@ -75,14 +88,31 @@ def _not_an_object(data: Any, declared: str, location: Location) -> Problem:
             message = f"expected a number with a decimal point; found {_shown(data)}"
             return _error(location, "L1-decimal-comma", message, "write 1.5 for one and a half")
         message = f"expected a number and a unit, such as `5 nm`; found {_shown(data)}"
-        unit = str(data).split()[-1] if isinstance(data, str) and data.split() else ""
-        units = sorted(model_map()["enums"]["Unit"]["values"])
-        return _error(location, "L1-unit", message, _meant(unit, units, "give the unit"))
+        return _error(location, "L1-unit", message, _meant_quantity(data, location))
     if form == "term":
         message = f"expected an identifier such as FBbi:00000585; found {_shown(data)}"
-        return _error(location, "L1-type", message, "look the term up in its ontology")
+        term = term_named(data) if isinstance(data, str) else None
+        hint = f"did you mean {term!r}?" if term else "look the term up in its ontology"
+        return _error(location, "L1-type", message, hint)
     message = f"expected fields of {declared}; found {_shown(data)}"
     return _error(location, "L1-type", message, "write `field: value` lines")
+
+
+def _meant_quantity(data: Any, location: Location) -> str:
+    """Return what to do about something that is no quantity."""
+    found = _NUMBER_AND_REST.fullmatch(data.strip()) if isinstance(data, str) else None
+    if found is None and isinstance(data, str) and data.split():
+        unit = unit_named(data.split()[-1])
+        if unit:
+            example = f"{{minimum: 4, maximum: 5, unit: {unit}}}"
+            return f"write one number before {unit}, or {example}, or verbatim: the text"
+    written = found[1] if found else ""
+    per_pixel = re.sub(r"\s*(/|per )\s*(px|pix|pixel|voxel|slice|plane)s?$", "", written.lower())
+    wanted = DIMENSION_OF_SLOT.get(str(location[-1]) if location else "")
+    units = model_map()["enums"]["Unit"]["values"]
+    fitting = [u for u, entry in units.items() if wanted in (None, entry["dimension"])]
+    meant = closest(per_pixel, fitting) or closest(per_pixel, units)
+    return f"did you mean {meant!r}?" if meant else "give the unit"
 
 
 def _no_class(data: Mapping[str, Any], declared: str, location: Location) -> Problem:
@@ -188,7 +218,10 @@ def _scalar(value: Any, slot: Mapping[str, Any], location: Location) -> Iterator
     if not fits(value):
         comma = isinstance(value, str) and _COMMA.fullmatch(value)
         rule = "L1-decimal-comma" if comma and slot["range"] == "double" else "L1-type"
-        yield _error(location, rule, f"expected {wanted}; found {_shown(value)}")
+        hint = "write 1.5 for one and a half" if rule == "L1-decimal-comma" else ""
+        if slot["range"] == "integer" and isinstance(value, str | float):
+            hint = "write digits only, such as 20000"
+        yield _error(location, rule, f"expected {wanted}; found {_shown(value)}", hint)
         return
     low, high = slot.get("minimum"), slot.get("maximum")
     if (low is not None and value < low) or (high is not None and value > high):
