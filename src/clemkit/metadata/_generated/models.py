@@ -345,6 +345,10 @@ class Unit(str, Enum):
     Osmolality in milliosmoles per kilogram.
     """
     g_per_L = "g_per_L"
+    mg_per_L = "mg_per_L"
+    """
+    One thousandth of a gram per litre.
+    """
     mg_per_mL = "mg_per_mL"
     ug_per_mL = "ug_per_mL"
     """

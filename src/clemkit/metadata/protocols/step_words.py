@@ -21,7 +21,8 @@ __all__ = [
 _UNIT_WORDS = {
     "degC": "°C", "um": "µm", "us": "µs", "ug": "µg", "uL": "µL", "uM": "µM", "nm": "nm",
     "percent": "%", "percent_wv": "% w/v", "percent_vv": "% v/v", "percent_ww": "% w/w",
-    "mg_per_mL": "mg/mL", "g_per_L": "g/L", "ug_per_mL": "µg/mL", "ng_per_mL": "ng/mL",
+    "mg_per_mL": "mg/mL", "g_per_L": "g/L", "ug_per_mL": "µg/mL", "mg_per_L": "mg/L",
+    "ng_per_mL": "ng/mL",
     "degC_per_h": "°C/h", "K_per_h": "K/h", "degC_per_min": "°C/min", "K_per_min": "K/min",
     "angstrom": "Å", "dimensionless": "", "deg": "°", "times_g": "× g",
 }  # fmt: skip

@@ -32,7 +32,7 @@ class Cue:
 
 # action, verb forms, noun forms
 _ACTIONS: Final = (
-    ("anaesthetise", r"an(?:a)?esthet[iu][sz](?:e|ed|ing)|sedat(?:e|ed)|eutha?ni[sz](?:e|ed)|euthanas\w+|sacrificed?|killed|decapitated?|"
+    ("anaesthetise", r"(?:cold-|ice-|CO2-)?an(?:a)?esthet[iu][sz](?:e|ed|ing)|sedat(?:e|ed)|eutha?ni[sz](?:e|ed)|euthanas\w+|sacrificed?|killed|decapitated?|"
      r"cervical(?:ly)?\sdislocat\w+|betäubt", r"an(?:a)?esthesia|euthanasia|cervical\sdislocation"),
     ("perfuse", r"perfus(?:e|ed|ing)|perfusion[-\s]fix(?:ed)?|perfundier(?:t|en)|flush(?:ed)?(?=\s(?:trans|with|through|via|the\svas|the\sblood))", r"perfusions?(?:fix\w*)?"),
     ("dissect", r"dissect(?:ed|ing)?|entnehmen|entnommen|präparieren|excis(?:e|ed)|explant(?:ed)?|harvest(?:ed)?|minced?|punch(?=\sout|\s(?:discs|disks|holes|\d))|(?:punched|biops(?:y|ied))|took\sout|taken\sout|"
@@ -71,11 +71,11 @@ _ACTIONS: Final = (
     ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
      r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
     ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)", r"critical[-\s]point\s(?:drying|dryer|drier)|CPD"),
-    ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
+    ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*(?!\s(?:were|was|are)\s(?:then\s)?(?:loaded|transferred|inserted|kept|stored))|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|smoothed|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
-     r"vibratomed|geschnitten|schneiden|section(?=\s(?:\d|at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*schnitte|(?:vibratome|microtome|cryostat|coronal|sagittal)\s(?:sections|slices)(?=,|:|\s\d|\s\()|ribbons?(?=:?\s~?\d)|(?<=nm\s)(?:(?:serial|ultra-?thin|thin|semi-?thin)\s)*sections|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:semi-?|ultra-?)?thins?(?=:?\s~?\d+(?:[.,]\d+)?\s?(?:[-–]\s?\d+\s?)?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
-    ("collect", r"collect(?:ed|ing)?|lift(?:ed)?(?:\s\w+)?\s(?:out|off|up)(?=\s(?:on|onto|with|from|the|in)\b)|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
+     r"vibratomed|geschnitten|schneiden|section(?=\s(?:\d|at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*schnitte|(?:vibratome|microtome|cryostat|coronal|sagittal)\s(?:sections|slices)(?=,|:|\s\d|\s\()|ribbons?(?=:?\s~?\d)|(?<=nm\s)(?:(?:serial|ultra-?thin|thin|semi-?thin)\s)*sections|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:ultra-?|semi-?)?(?:thin|thick)\s(?:cross-?)?sections(?=\s\((?:~|ca\.?\s)?\d)|(?<=[µμ]m\s)(?:semi-?thin\s)?sections(?=\s(?:were|was)\s(?:\w+ly\s)?stained)|(?:semi-?|ultra-?)?thins?(?=:?\s~?\d+(?:[.,]\d+)?\s?(?:[-–]\s?\d+\s?)?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
+    ("collect", r"collect(?:ed|ing)?|lifted(?=\s(?:on|onto|with)\s)|lift(?:ed)?(?:\s\w+)?\s(?:out|off|up)(?=\s(?:on|onto|with|from|the|in)\b)|pick(?:ed)?\s?-?up|picked|pick|retriev(?:ed?|ing)|float(?:ed|ing)?(?=\s(?:on|onto))|aufgenommen|gesammelt|transferred(?=\s(?:on|to|onto)\s(?:\w+\s){0,4}(?:grid|wafer|coverslip|slide|tape))", r"collection|pick-?up"),
     ("coat", r"(?:sputter-?\s?|carbon-?\s?|gold-?\s?|platinum-?\s?)?coat(?:ed|ing)|sputter(?:ed|ing)?|evaporat(?:ed|ing)(?=\s(?:with|onto|carbon|a\s\d))|shadow(?:ed|ing)|bedampf(?:t|en)|besputter(?:t|n)|"
      r"coat(?=\s(?:the|with|samples|blocks|stubs|wafers|sections|in|by))|deposit(?:ed)?(?=\s|\W)", r"(?:sputter|carbon|gold|platinum|metal)\s?-?coating|coating|carbon\sevaporation|(?:carbon|gold|platinum|metal|Au|Pt|Ir)\scoat|(?:GIS|platinum|carbon)\sdeposition"),
     ("mill", r"(?:FIB-?\s?|cryo-?FIB-?\s?|rough-?\s?|fine-?\s?|ion-?)?mill(?:ed|ing)|polish(?:ed|ing)?|thinned|lamella(?:e)?\s(?:was|were)\s(?:prepared|generated|produced|cut|made)|ablat(?:ed|ing)|lift(?:ed)?[-\s]?out",
@@ -83,7 +83,7 @@ _ACTIONS: Final = (
     ("fiducial", r"(?:fiducial\w*|beads?|gold\sparticles|microspheres|fluospheres|tetraspeck\w*|nanodiamonds)\s(?:\w+\s){0,3}(?:were|was|are|is)\s(?:then\s)?(?:added|applied|placed|deposited|spotted|adsorbed|put)|"
      r"brand(?:ed|ing)|NIRB|laser[-\s]mark\w*|near-?infrared\sbrand\w+", r"fiducials?|branding|finder\spattern"),
     ("store", r"stor(?:ed?|ing)|aufbewahrt|gelagert|kept\suntil|keep\suntil", r"storage|lagerung"),
-    ("blot", r"blot(?:ted)?(?=\s(?:for|from|with|manually|automatically|in\sa\s|on\sboth)|\s?\()", r"(?!)"),
+    ("blot", r"(?:back-?)?blot(?:ted)?(?=\s(?:for|from|with|manually|automatically|in\sa\s|on\sboth)|\s?\()", r"(?!)"),
     ("thaw", r"einfrieren/auftauen|auftauen|aufgetaut|(?:freeze[-\s])?thaw(?:ed|ing)?|recover(?:ed)?|degas(?:sed)?|desiccat(?:ed?)|air-?\s?dr(?:y|ied)|dried|dry(?=\s(?:on|in|at|for|the|under|over|sections|overnight|with|carefully)|[.,;]|\Z)|blot(?:ted)?(?=\s(?:dry|on|with|the))|drain(?:ed)?|getrocknet|let\s(?:\w+\s){0,3}dry|solidif(?:y|ied)|gel(?:led)?(?=\s)|dry\sunder", r"drying|thawing|recovery"),
     ("handle", r"glow[-\s]discharg(?:ed?)|plasma[-\s]clean(?:ed)?|(?:ultra)?centrifug(?:ed?|ing)|sp(?:un|in)(?=\s(?:down|at|for|in)|\W|\Z)|pellet(?:ed)?(?=\s(?:by|at|for|in|cells)|\W|\Z)|"
      r"concentrated(?=\s(?:by|with|in|to|using))|scrap(?:ed?|ing)|detach(?:ed)?|(?:re-?)?suspend(?:ed)?|resuspend(?:ed)?|bleach(?:ed)?|etch(?:ed)?|decalcif(?:y|ied)|(?:UV-?\s?)?sterili[sz]ed|dechorionated|demembranated|decellulari[sz]ed|dewaxed|hydroly[sz]ed|sonicat(?:ed?)|"
@@ -92,7 +92,7 @@ _ACTIONS: Final = (
     ("hold", r"kept|keep|left|leave|held|hold|remain(?:ed)?|continu(?:ed?|ing)|allow(?:ed)?|let|stand|stay(?:ed)?|belassen|stehen", r"(?!)"),
     ("apply", r"add(?:ed)?|applied|apply|pipette|drop(?:ped)?|load(?:ed)?|pour(?:ed)?|inject(?:ed)?|overla(?:id|y)|cover(?:ed)?|plac(?:ed?|ing)|put|transfer(?:red)?|moved?|"
      r"exchang(?:ed?|ing)|replac(?:ed?|ing)|chang(?:ed?|ing)|mix(?:ed)?|brush(?:ed)?|paint(?:ed)?|smear(?:ed)?|spread|gegeben|überführt", r"exchange"),
-    ("incubate", r"(?:pre-?)?incubat(?:ed?|ing)|inkubier(?:t|en)|immers(?:ed?|ing)|soak(?:ed|ing)?|expos(?:ed?|ing)(?=\s(?:to|in))|equilibrat(?:ed?|ing)|submerged?|treat(?:ed|ing)?|"
+    ("incubate", r"(?:pre-?)?incubat(?:ed?|ing)|inkubier(?:t|en)|immers(?:ed?|ing)|dipped|soak(?:ed|ing)?|expos(?:ed?|ing)(?=\s(?:to|in))|equilibrat(?:ed?|ing)|submerged?|treat(?:ed|ing)?|"
      r"react(?:ed)?|reduc(?:ed)|develop(?:ed)?|shak(?:en|e)|rotat(?:ed?)|agitat(?:ed?)|irradiat(?:ed?)|illuminat(?:ed?)|photo-?oxidi[sz]ed|activat(?:ed?)|microwaved?|processed|"
      r"converted|oxidi[sz]ed|invert(?:ed)?|cool(?:ed)?|heat(?:ed)?|hydrat(?:ed)?|repeat(?:ed)?|clean(?:ed)?",
      r"incubations?|inkubation|treatment|immersion|photo-?oxidation|DAB\sreaction|microwave(?=:)"),

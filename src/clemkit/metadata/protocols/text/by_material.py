@@ -18,6 +18,11 @@ _ANTIBODY_WORDS = re.compile(
     r"silver[-\s]enhanc|gold[-\s]enhanc",
     re.I,
 )
+# what the frozen samples lie in
+_COCKTAIL = re.compile(
+    r"\W*(?:the\s)?(?:\w+\s){0,2}(?:cocktail|medium|mix(?:ture)?|solution)\s(?:\w+\s)?(?:contain|consist|was|compris)",
+    re.I,
+)
 _THIN = re.compile(r"\b(?:semi|ultra)-?\s?thin|\bthin\ssections|dünnschnitt", re.I)
 # lead citrate stains sections; what is stained in the block is stained with lead aspartate
 _SECTION_STAIN = re.compile(
@@ -145,6 +150,13 @@ def by_material(clause: Evidence) -> str | None:
         return "Staining"
     if _SECTION_STAIN.search(clause.words) and not re.search(r"en[-\s]bloc", clause.words, re.I):
         return "PostStaining"
+    if (
+        last == "FreezeSubstitution"
+        and "dehydrant" in held
+        and _COCKTAIL.match(clause.words)
+        and held & {"uranyl", "osmium", "aldehyde", "mordant"}
+    ):
+        return "FreezeSubstitution"
     if held & {"uranyl", "lead"} and "aldehyde" not in held:
         if (
             clause.history.frozen

@@ -270,6 +270,8 @@ def _section(clause: Evidence) -> str:
 
 
 def _collect(clause: Evidence) -> str | None:
+    if re.search(r"filtration|centrifug|spinning", clause.words, re.I):
+        return "OtherStep"  # cells, not sections
     if re.search(r"float", clause.words, re.I) and clause.groups & _SOAKING:
         return by_material(clause.soaking())
     if (

@@ -60,8 +60,8 @@ class _Chunk:
 
 _SEPARATOR = re.compile(
     r"\s*[;]\s*(?:then\s+|and\s+)?"
-    r"|\s*,\s*(?:(?:and\s+)?(?:then|finally|subsequently|afterwards|before|danach|anschließend|after\swhich|followed\s+(?:\w+\s+)?by|next|dann)\b\s*|and\b\s*|or\b\s*)?"
-    r"|\s+(?:and\s+then|and\s+finally|and\s+subsequently|and|then|followed\s+(?:\w+\s+)?by|before|prior\s+to|danach|anschließend|after\s+which|und\s+dann|und|dann)\b\s*"
+    r"|\s*,\s*(?:(?:and\s+)?(?:then|finally|subsequently|afterwards|before|danach|anschließend|after\swhich|(?:was\s+|were\s+)?followed\s+(?:\w+\s+)?by|next|dann)\b\s*|and\b\s*|or\b\s*)?"
+    r"|\s+(?:and\s+then|and\s+finally|and\s+subsequently|and|then|(?:was\s+|were\s+)?followed\s+(?:\w+\s+)?by|preceded(?!\s+by)|before|prior\s+to|danach|anschließend|after\s+which|und\s+dann|und|dann)\b\s*"
     r"|\s+[–—]\s+|\s*(?:->|→)\s*|\s+\|\s+|[.]\s+",
     re.I,
 )
@@ -103,8 +103,12 @@ _THEY = re.compile(
     r"\s(?=they\s(?:were|was)\b)"
 )
 _THIN_WERE = re.compile(
-    r"(thin\s(?:sections\s)?\(\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m)\))\s(?=were\s(?:then\s)?(?:mounted|collected|picked|placed|transferred|put|retrieved)\b)",
+    r"((?:thin|thick)\s(?:(?:cross-?)?sections\s)?\((?:~|ca\.?\s)?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m)\))\s(?=were\s(?:then\s)?(?:mounted|collected|picked|placed|transferred|put|retrieved|stained|lifted)\b)",
     re.I,
+)
+# 1 µm sections were stained: cut, then stained
+_THICK_STAINED = re.compile(
+    r"(\d\s?[µμ]m\s(?:semi-?thin\s)?sections)\s(?=(?:were|was)\s(?:\w+ly\s)?stained\b)", re.I
 )
 _IF = re.compile(r"\bif\b[^,:;.]{3,60}:\s", re.I)
 _ONLY_GRIDS = re.compile(
@@ -118,6 +122,12 @@ _LIQUID = re.compile(
     r"\W*and\s(?:then\s)?(?:(?:with|in|finally|distilled|double|deionized|deionised|ultrapure)\s)*"
     r"[^,;:()]{1,40}[.,;]?\s*",
     re.I,
+)
+_SAME_FIXATIVE = re.compile(r"\b(?:same|fresh|aldehyde)\s(?:fixative|fixation\ssolution)\b", re.I)
+# Cells grown on discs … were frozen: what was done before, and then what is done
+_GROWN = re.compile(
+    r"(?:(?<=\A)|(?<=[.;]\s))(?:[\w-]+\s){1,3}(?:grown|cultured|seeded|plated|transfected)\b(?:(?!\b(?:were|was|are|is)\b|[;]|[.]\s).){8,160}?\s"
+    r"(?=(?:were|was)\s(?:\w+ly\s|then\s)?(?:dipped|incubated|washed|rinsed|fixed|placed|high|plunge|frozen|transferred)\b)"
 )
 _ARROW = re.compile(r"->|→|=>|⇒")
 # 1% sodium sulphate (10 min): a material that the lexicon may not know
@@ -298,7 +308,9 @@ def _chunks(
             cuts.append((match.end(1), "\0"))
     cuts += [(m.start(), "\0") for m in _THEY.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(1), "\0") for m in _THIN_WERE.finditer(text, segment.body, segment.end)]
+    cuts += [(m.end() - 1, "\0") for m in _GROWN.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(), "\0") for m in _IF.finditer(text, segment.body, segment.end)]
+    cuts += [(m.end(1), "\0") for m in _THICK_STAINED.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(1), "\0") for m in _AFTER.finditer(text, segment.body, segment.end)]
     cuts += [(m.end(), "\0") for m in _THIN.finditer(text, segment.body, segment.end)]
     cuts.sort()
@@ -382,6 +394,8 @@ def _begins(
         if cue.action not in _WEAK or cue.action in ("image", "prepare"):
             return True, False
         if cue.action in ("incubate", "apply", "hold") and chunk.materials:
+            return True, False
+        if cue.action in _WEAK and _SAME_FIXATIVE.search(words):
             return True, False
         if cue.action == "incubate" and details:
             return True, False

@@ -92,6 +92,8 @@ def _fits(action: str, clause: Clause, materials: Sequence[NamedMaterial]) -> bo
     """Whether what *clause* names can be used for the action of the clause before."""
     groups = {m.group for m in materials if clause.start <= m.start < clause.end}
     wanted = _TAKEN_BY.get(action)
+    if action == "dehydrate" and "resin" in groups:
+        return False
     return wanted is None or bool(groups & wanted)
 
 

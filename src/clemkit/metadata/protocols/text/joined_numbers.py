@@ -29,6 +29,7 @@ _TIMES = re.compile(r"\s?[x×X*✕]\s?")
 _TIMES_BEHIND = re.compile(
     r"\s?(?:[x×✕](?=[\s,;.)]|$|\s?\d)|[-\s]?(?:times|fold\swash\w*|(?:\w+\s)?(?:changes|washes|rinses|exchanges|"
     r"incubations|repeats|replicates|cycles|repetitions|passes|periods|drops|droplets|buffer\schanges)|mal|Mal)\b"
+    r"|\s\d+(?:[-–]\d+)?\s?['′’]\s(?:changes|washes|rinses|exchanges|incubations)"
     r"|\s\d+(?:[-–]\d+)?[-\s]?(?:min|minutes?|s|sec|h|hours?|hr)[-\s]+(?:\w+\s){0,2}(?:changes|washes|rinses|exchanges|incubations|cycles|periods|steps))"
 )
 _NOT_REPEATS = re.compile(
@@ -387,7 +388,7 @@ class _Reader:
             if item.first.unit and item.last.unit and item.first.unit != item.last.unit:
                 low, high, name = _in_one_unit(item)
             value = None
-        elif kind in ("duration", "temperature", "length") and _AT_LEAST.search(before):
+        elif kind in ("duration", "temperature", "length", "pressure") and _AT_LEAST.search(before):
             value, low, rule = None, item.first.value, "at-least"
         elif (
             kind in ("duration", "temperature", "length")

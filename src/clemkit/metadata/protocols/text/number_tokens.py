@@ -105,6 +105,8 @@ def _token(text: str, start: int, end: int, words: str) -> Token | None:
 def _inside_name(text: str, start: int, end: int) -> bool:
     """Whether the digits belong to a name: Hard-Plus 812, X-100, 3,3'-diaminobenzidine, H-12."""
     before, behind = text[max(0, start - 12) : start], text[end : end + 3]
+    if re.search(r"\b(?:Tween|Triton|Brij)[\s-]\Z", before, re.I):
+        return True
     if re.search(r"[A-Za-z]-\Z", before) and not re.match(r"\s?(?:%|°)", behind):
         return not re.search(r"(?:to|and|or|for|ca|min|h|for-)-\Z", before)
     if re.match(r"['′’]?-[A-Za-z]{4}", text[end : end + 6]) and re.search(

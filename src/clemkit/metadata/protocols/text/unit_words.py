@@ -53,6 +53,7 @@ _WORDS: Final = tuple(
          "mg_per_mL", "concentration"),
         (rf"{_U}g\s?/\s?m{_L}{_END}|{_U}g\sm{_L}(?:-1|⁻¹|−1)", "ug_per_mL", "concentration"),
         (rf"ng\s?/\s?m{_L}{_END}|ng\sm{_L}(?:-1|⁻¹|−1)", "ng_per_mL", "concentration"),
+        (rf"mg\s?/\s?{_L}{_END}|mg\s{_L}(?:-1|⁻¹|−1)|mg\sper\sli(?:ter|tre){_END}", "mg_per_L", "concentration"),
         (rf"g\s?/\s?{_L}{_END}|g\s{_L}(?:-1|⁻¹|−1)", "g_per_L", "concentration"),
         (r"mg\s?/\s?kg" + _END, "mg_per_kg", "amount"),
         (rf"(?:U|I\.?U\.?|[Uu]nits)\s?(?:/|per)\s?m{_L}{_END}", "U_per_mL", "concentration"),
