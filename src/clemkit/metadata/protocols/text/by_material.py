@@ -133,6 +133,8 @@ def by_material(clause: Evidence) -> str | None:
     if "immuno" in held and not held & {"osmium"}:
         return "ImmunoLabelling"
     if "dab" in held:
+        if re.search(r"\b(?:pre-?incubat|pre-?soak)", clause.words, re.I):
+            return "Incubation"
         return (
             "DabReaction"
             if "peroxide" in held or _DARK_LIGHT.search(clause.words)

@@ -223,6 +223,8 @@ def _block(clause: Evidence) -> str:
 
 
 def _freeze(clause: Evidence) -> str:
+    if re.search(r"\b(?:coverslip|glass|dish)\b.*\bremov", clause.words, re.I):
+        return "OtherStep"  # it cracks off the cured resin
     if re.search(r"plung|vitrobot|ethane|\bGP2?\b", clause.words, re.I):
         return "PlungeFreezing"
     if _HPF.search(clause.words):

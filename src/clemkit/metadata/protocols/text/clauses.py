@@ -126,7 +126,7 @@ _LIQUID = re.compile(
 _SAME_FIXATIVE = re.compile(r"\b(?:same|fresh|aldehyde)\s(?:fixative|fixation\ssolution)\b", re.I)
 # Cells grown on discs … were frozen: what was done before, and then what is done
 _GROWN = re.compile(
-    r"(?:(?<=\A)|(?<=[.;]\s))(?:[\w-]+\s){1,3}(?:grown|cultured|seeded|plated|transfected)\b(?:(?!\b(?:were|was|are|is)\b|[;]|[.]\s).){8,160}?\s"
+    r"(?:(?<=\A)|(?<=[.;]\s)|(?<=\n))(?:[\w-]+\s){1,3}(?:grown|cultured|seeded|plated|transfected)\b(?:(?!\b(?:were|was|are|is)\b|[;]|[.]\s).){8,160}?\s"
     r"(?=(?:were|was)\s(?:\w+ly\s|then\s)?(?:dipped|incubated|washed|rinsed|fixed|placed|high|plunge|frozen|transferred)\b)"
 )
 _ARROW = re.compile(r"->|→|=>|⇒")
@@ -414,7 +414,7 @@ def _begins(
     new = {m.canonical for m in chunk.materials} - {m.canonical for c in group for m in c.materials}
     foreign = {m.group for m in chunk.materials} & _STRONG_GROUPS
     if foreign and (
-        (last_action == "wash" and timed)
+        (last_action == "wash" and (timed or not named))
         or (last_action in ("section", "collect", "trim") and not named)
     ):
         return True, False

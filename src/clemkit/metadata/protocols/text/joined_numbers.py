@@ -42,7 +42,7 @@ _STOCKS = re.compile(
 _TIMES_AHEAD = re.compile(r"\s?\(?\s?[x×✕]\s?\Z")
 _AT_LEAST = re.compile(
     r"(?:at\sleast|no\sless\sthan|not\sless\sthan|minimum\s(?:of\s)?|min\.\s|mindestens|more\sthan|longer\sthan|"
-    r"≥|>|a\sminimum\sof)\s*(?:for\s)?\Z",
+    r"≥|>|above|a\sminimum\sof)\s*(?:for\s)?\Z",
     re.I,
 )
 _AT_MOST = re.compile(

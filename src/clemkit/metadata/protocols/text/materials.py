@@ -116,6 +116,10 @@ _ANIMAL_ANTIBODY = re.compile(
     r"(?<![\w-])(?:rabbit|mouse|rat|goat|donkey|sheep|chicken|guinea[-\s]pig)\s"
     r"(?:polyclonal\s|monoclonal\s)?anti-[\w-]*\w"
 )
+_PROTEIN_A = re.compile(
+    r"(?<![\w-])protein\s?A\s?(?:[-–]|conjugated\sto|coupled\sto)?\s?\d+\s?[-–]?nm[-\s](?:colloidal\s)?gold\b",
+    re.I,
+)
 _OWN_NAME = re.compile(r"(?<![\w-])([A-Z][A-Z0-9]{1,6})\s=\s(?=\d|[a-z])")
 _BARE = frozenset(("buffer", "puffer", "medium", "the same buffer", "same buffer"))
 _MEDIUM = re.compile(
@@ -139,6 +143,11 @@ def find_named_materials(text: str) -> list[NamedMaterial]:
             found.append(
                 NamedMaterial(match.start(), match.end(), match[0], name, "immuno", is_known=False)
             )
+    for match in _PROTEIN_A.finditer(text):
+        found = [m for m in found if not (m.start < match.end() and match.start() < m.end)]
+        found.append(
+            NamedMaterial(match.start(), match.end(), match[0], "protein A-gold", "immuno")
+        )
     found += _defined(text, found)
     found.sort(key=lambda m: m.start)
     found = _without_conjugates(found, text)
@@ -189,23 +198,21 @@ def _defined(text: str, found: Sequence[NamedMaterial]) -> list[NamedMaterial]:
 
 def _without_conjugates(found: Sequence[NamedMaterial], text: str) -> list[NamedMaterial]:
     """Leave out the dye, gold or biotin that is bound to an antibody named beside it."""
-    antibodies = [
-        m for m in found if m.canonical.endswith("antibody") and m.canonical.startswith("anti-")
-    ]
+    generic = ("Ab", "AB", "antibody", "primary antibody", "secondary antibody")
+    named = [m for m in found if m.canonical.endswith("antibody")]
+    antibodies = [m for m in named if m.canonical.startswith("anti-")]
     kept = []
     for m in found:
-        bound = (m.is_ambiguous or m.group in ("dye", "immuno", "metal", "bead", "label")) and any(
-            a is not m
-            and (
-                (a.end <= m.start and _CONJUGATED.fullmatch(text[a.end : m.start]))
-                or (m.end <= a.start and _CONJUGATE_BEFORE.fullmatch(text[m.end : a.start]))
-                or (
-                    m.canonical
-                    in ("Ab", "AB", "antibody", "primary antibody", "secondary antibody")
-                    and abs(a.start - m.end) < 60
+        bound = (m.is_ambiguous or m.group in ("dye", "immuno", "metal", "bead", "label")) and (
+            any(
+                a is not m
+                and (
+                    (a.end <= m.start and _CONJUGATED.fullmatch(text[a.end : m.start]))
+                    or (m.end <= a.start and _CONJUGATE_BEFORE.fullmatch(text[m.end : a.start]))
                 )
+                for a in (antibodies if m in named else named)
             )
-            for a in antibodies
+            or (m.canonical in generic and any(abs(a.start - m.end) < 60 for a in antibodies))
         )
         if not bound:
             kept.append(m)
@@ -267,6 +274,8 @@ def _is_meant(mention: Mention, text: str) -> bool:
         "uranyl",
         "lead",
     ):
+        return False
+    if mention.verbatim.lower() == "mounting medium" and re.match(r"\s(?:was|is)\s", behind):
         return False
     if re.match(r"[-–]coated\b", behind):
         return False

@@ -40,6 +40,11 @@ _APART = frozenset(
         "UnparsedStep",
     )
 )
+# Fixation was for 2 h: what was just named
+_DETAILS = re.compile(
+    r"\W*(?:the\s|this\s)?(?:fixation|incubation|infiltration|dehydration|polymeri[sz]ation|curing|staining|substitution)\s(?:step\s)?(?:was|took|lasted|continued|proceeded)\b(?!\s(?:repeated|followed|then))",
+    re.I,
+)
 _SAME = re.compile(
     r"\bsame\s(?:\w+\s){0,2}(?:solution|fixative|buffer|stain|medium|mix\w*|resin|cocktail)", re.I
 )
@@ -146,6 +151,8 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
     ):
         return True
     words = text[clause.start : clause.end]
+    if draft.name == last.name and not draft.materials and _DETAILS.match(words):
+        return True
     if draft.name == last.name and re.match(r"\W*alternatively\b", words, re.I):
         return True
     if draft.rule in ("warm", "hold") and draft.name == last.name and not groups:

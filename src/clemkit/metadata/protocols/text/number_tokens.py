@@ -81,7 +81,9 @@ def _is_bare(text: str, found: re.Match[str], zone: tuple[int, int]) -> bool:
     """Whether a number of a citation is not, after all, a quantity in the same parentheses."""
     if text[zone[0]] != "(":
         return True
-    return not _UNIT.match(text, found.end()) or bool(re.fullmatch(r"(?:19|20)\d{2}", found[0]))
+    unit = _UNIT.match(text, found.end())
+    year = re.fullmatch(r"(?:19|20)\d{2}", found[0].strip())
+    return unit is None or (year is not None and len(unit[1]) < 2)
 
 
 def _token(text: str, start: int, end: int, words: str) -> Token | None:

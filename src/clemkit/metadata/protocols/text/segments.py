@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,6 +77,7 @@ _ABBREVIATIONS = re.compile(
 _NEVER = re.compile(
     r"(?:\b(?:e\.g|i\.e|Figs?|Tab|Eq|Refs?|approx|ca|cf|vs|Dr|Prof|St|Cat|cat|No|Nr|Suppl?|z\.B|bzw)|(?<![°º˚\d])(?<![°\d]\s)\b[A-Z])\.\Z"
 )
+_LONGEST = 3000
 _END = re.compile(r"[.!?][\"'”’)\]]*(?=\s|$)|[.](?=[A-Z][a-z]{2,}\s)")
 
 
@@ -269,10 +270,21 @@ def _sentences(
     found: list[Segment], text: str, start: int, end: int, body: int, label: str, block: int, item: bool
 ) -> None:  # fmt: skip
     first, at = True, start
-    for cut in [*_cuts(text, body, end), end]:
+    for cut in _bounded(text, body, [*_cuts(text, body, end), end]):
         kind: Kind = "item" if item and first else "sentence"
         _add(found, text, at, cut, kind, block, body if first else None, label if first else "")
         first, at = False, cut
+
+
+def _bounded(text: str, start: int, cuts: Sequence[int]) -> Iterator[int]:
+    """Yield *cuts*, and one more in every 3000 characters that have none: no sentence is so long."""
+    for cut in cuts:
+        while cut - start > _LONGEST:
+            blank = text.rfind(" ", start, start + _LONGEST)
+            start = blank if blank > start else start + _LONGEST
+            yield start
+        yield cut
+        start = cut
 
 
 def _cuts(text: str, start: int, end: int) -> Iterator[int]:
