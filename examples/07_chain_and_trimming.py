@@ -43,7 +43,7 @@ correlations:
 SETTINGS = """\
 correlations:
   lm-to-ct: {landmark_unit: um}
-  ct-to-em: {settings: {any_orientation: false, max_tilt_deg: 10}}  # it was not turned much
+  ct-to-em: {settings: {any_orientation: false, max_tilt_deg: 6}}  # it was not turned much
 """
 
 
@@ -89,6 +89,8 @@ if __name__ == "__main__":
     # --- all registrations of the description, and what follows from them
     found = register_graph(OUTPUT / "experiment.yaml", OUTPUT / "graph", seed=0)
     for edge in found["edges"]:
+        if edge["status"] == "failed":
+            raise SystemExit(f"{edge['name']}: {edge['reason']}")
         print(f"{edge['name']}: {edge['status']}, error {edge['error_nm']['median']:.0f} nm")
     for pair in found["pairs"]:
         if len(pair["edges"]) > 1:

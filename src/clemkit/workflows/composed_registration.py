@@ -29,6 +29,7 @@ __all__ = ["choose_fixed", "error_record", "write_composed"]
 
 _SAMPLED_VOXELS = 0.1  # how close a sampled map shall come, moving voxels
 _INVERSE_VOXELS = 0.01
+_FOLDING_LONGEST = 48  # positions along each axis where folds are looked for
 _FAR_ENOUGH = 0.9  # share of the widest way that another must cover
 
 
@@ -199,7 +200,8 @@ def _without_inverses(
 
 def _volume_change(forward: Transform, grid: Grid, determinant: float) -> dict[str, float]:
     from clemkit.transforms import check_folding
+    from clemkit.workflows.register_images import overview_grid
 
-    found = check_folding(forward, grid)
+    found = check_folding(forward, overview_grid(grid, _FOLDING_LONGEST))
     ends = sorted((found.minimum / determinant, found.maximum / determinant))
     return {"min": ends[0], "max": ends[1], "folded_fraction": found.folded_fraction}
