@@ -248,8 +248,8 @@ def _register(wanted: _Wanted) -> RegistrationResult:
                 )
         try:
             fit = unfold(fit, best.affine.linear, features.grid, warnings)
-        except RegistrationError as error:
-            raise error if pairs is None else pairs.blamed(error, odd) from None
+        except RegistrationError as problem:
+            raise problem if pairs is None else pairs.blamed(problem, odd) from None
         if pairs is not None:
             noted["landmarks"], more = pairs.report(fit, odd)
             warnings += more

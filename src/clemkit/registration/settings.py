@@ -87,7 +87,9 @@ class Settings:
             A value is of another type, or outside what can be meant.
         """
         if isinstance(self.psf_sigma_zyx_nm, list):
-            object.__setattr__(self, "psf_sigma_zyx_nm", tuple(self.psf_sigma_zyx_nm))
+            # YAML and JSON know no tuples
+            as_tuple = tuple(self.psf_sigma_zyx_nm)  # type: ignore[unreachable]
+            object.__setattr__(self, "psf_sigma_zyx_nm", as_tuple)
         for item in fields(self):
             value = getattr(self, item.name)
             if value is not None or item.default is not None:

@@ -31,7 +31,7 @@ from clemkit.workflows.register_output import (
     write_vector_table,
 )
 from clemkit.workflows.register_plan import register_plan
-from clemkit.workflows.register_presets import check_preset, preset_settings
+from clemkit.workflows.register_presets import check_preset, preset_settings, start_hint
 from clemkit.workflows.register_preview import make_preview
 from clemkit.workflows.registration_attempt import attempt
 from clemkit.workflows.registration_record import (
@@ -232,7 +232,7 @@ def register_files(
         seed=seed,
         started=started,
         notes=inputs.notes,
-        hints=inputs.hints,
+        hints=(*inputs.hints, *start_hint(preset, guidance.initial)),
     )
     if isinstance(result, dict):
         return result

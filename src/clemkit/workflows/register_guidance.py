@@ -216,13 +216,16 @@ def _open_structures(
 def _open_initial(path: Path, inputs: Inputs, units: str | None) -> Transform:
     """Return fixed → moving from a file of any known format, or from a registration."""
     from clemkit.transforms import numerical_inverse
-    from clemkit.transforms.io import read_transform
+    from clemkit.transforms.io import read_registration_transforms, read_transform
     from clemkit.workflows.open_registration import open_registration
 
     if not path.exists():
         raise NotFoundError(f"{path}: --initial: expected a transform; found nothing there")
     if (path / "registration.json").is_file():
         return open_registration(path).fixed_to_moving
+    folder = path.parent if path.name == "transforms.json" else path
+    if (folder / "transforms.json").is_file():
+        return read_registration_transforms(folder)[0]
     # MoBIE's views place the moving image: their files map moving to fixed
     source, target = (MOVING, FIXED) if _is_mobie(path) else (FIXED, MOVING)
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clemkit.transforms import Transform
     from clemkit.workflows.register_inputs import Inputs
 
-__all__ = ["PRESETS", "check_preset", "preset_settings", "run_published"]
+__all__ = ["PRESETS", "check_preset", "preset_settings", "run_published", "start_hint"]
 
 _PUBLISHED = ("cosem", "clem-reg")
 PRESETS = (*_PUBLISHED, "cell", "tissue", "organism")
@@ -154,10 +154,14 @@ def run_published(
             settings=replace(COSEM_SETTINGS, seed=seed),
             progress=progress,
         )
-    if start is not None:
-        return found
-    warning = (
+    return replace(found, warnings=(*found.warnings, *start_hint(preset, initial)))
+
+
+def start_hint(preset: str | None, initial: Transform | None) -> tuple[str, ...]:
+    """Return a remark on a published chain that was given no start."""
+    if preset not in _PUBLISHED or initial is not None:
+        return ()
+    return (
         f"preset {preset} started from superposed field centres without a turn; its authors "
-        "turned and cut the volumes by hand first: pass such a start as --initial"
+        "turned and cut the volumes by hand first: pass such a start as --initial",
     )
-    return replace(found, warnings=(*found.warnings, warning))
