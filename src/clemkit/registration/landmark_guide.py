@@ -154,7 +154,7 @@ class LandmarkGuide:
         covariance = self.covariance_nm2
         if self.weight == "hard":
             covariance = np.broadcast_to(_HARD_NM**2 * np.eye(3), covariance.shape)
-        precision: FloatArray = np.linalg.inv(covariance)
+        precision = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
         for axis, n in enumerate(lattice.grid.shape_zyx):
             if n == 1:  # nothing moves across a single section
                 precision[:, axis, :] = precision[:, :, axis] = 0.0
