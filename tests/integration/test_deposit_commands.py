@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
@@ -202,7 +203,7 @@ def test_build_twice_then_diff_and_import(experiment, tmp_path, capsys):
     assert "Another title" in capsys.readouterr().out
     back = tmp_path / "back.yaml"
     assert main(["deposit", "import", str(package / "empiar.json"), "-o", str(back)]) == 0
-    assert "2 images from a empiar deposition" in capsys.readouterr().out
+    assert "2 images from empiar deposition" in capsys.readouterr().out
     assert read_document(back).data["study"]["title"].startswith("Mitochondria")
     assert main(["deposit", "import", str(package), "-o", str(back), "-q"]) == 2  # exists
     assert main(["deposit", "diff", str(package), str(back), "-q"]) in (0, 1)
@@ -370,12 +371,64 @@ def test_two_builds_do_not_share_a_package(experiment, tmp_path):
 def test_without_a_registration_the_em_stands_alone(experiment):
     data = read_document(experiment).data
     del data["correlations"][0]["transforms"]
-    assert make_thumbnail(data, experiment.parent)[1] == "a plane of em-raw"
+    png, shown = make_thumbnail(data, experiment.parent)
+    assert shown.startswith("a plane of em-raw; nothing over it: ")
+    assert "expected a transform" in shown
+    del data["correlations"]
+    assert make_thumbnail(data, experiment.parent) == (png, "a plane of em-raw")
     for path in (experiment.parent / "raw").iterdir():
         shutil.rmtree(path)
     png, reason = make_thumbnail(data, experiment.parent)
     assert png is None
     assert "found none" in reason
+
+
+def test_a_colour_picture_lies_over_the_em_and_opens_as_the_readme_says(tmp_path):
+    colours = np.zeros((44, 60, 3), np.uint8)
+    colours[10:20, 15:40, 0] = 240
+    Image.fromarray(colours).save(tmp_path / "lm.png")
+    (tmp_path / "em").mkdir()
+    board = (np.indices((200, 300)).sum(axis=0) // 5 % 2 * 200).astype(np.uint8)
+    for number in range(3):
+        tifffile.imwrite(tmp_path / "em" / f"s{number}.tif", board + number)
+    sizes = {
+        f"voxel_size_{a}": {"value": v, "unit": "nm"}
+        for a, v in zip("zyx", (100, 20, 20), strict=True)
+    }
+    lm = {
+        "voxel_size_y": {"value": 200, "unit": "nm"},
+        "voxel_size_x": {"value": 200, "unit": "nm"},
+    }
+    shift = [1, 0, 0, 0, 0, 1, 0, -500, 0, 0, 1, -700, 0, 0, 0, 1]
+    transform = {"transform_direction": "moving_to_fixed", "matrix": shift, "matrix_axes": "zyx"}
+    data = {
+        "images": [
+            {"id": "lm", "modality": "lm", "file_set": {"file_pattern": "lm.png"}, **lm},
+            {"id": "em", "file_set": {"directory": "em", "file_pattern": "*.tif"}, **sizes},
+        ],
+        "correlations": [{"fixed_image": "em", "moving_image": "lm", "transforms": [transform]}],
+    }
+    png, shown = make_thumbnail(data, tmp_path)
+    assert shown == "lm on a plane of em"
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+    rows, columns = np.nonzero(picture[..., 0] - picture[..., 1] > 100)
+    scale = picture.shape[1] / 6000  # pixels for each nm
+    assert rows.min() == pytest.approx(1400 * scale, abs=6)
+    assert rows.max() == pytest.approx(3400 * scale, abs=6)
+    assert columns.min() == pytest.approx(2200 * scale, abs=6)
+
+
+def test_several_volumes_make_a_picture_of_the_first(tmp_path):
+    source = np.arange(7 * 11 * 13, dtype=np.int16).reshape(7, 11, 13)
+    for number in (1, 2):
+        with mrcfile.new(tmp_path / f"t{number}.mrc") as file:
+            file.set_data(source)
+            file.voxel_size = 16
+    tilts = {"id": "ts", "image_kind": "tilt_series", "file_set": {"file_pattern": "t1.mrc"}}
+    volumes = {"id": "tomo", "image_kind": "reconstruction", "file_set": {"file_pattern": "t*.mrc"}}
+    png, shown = make_thumbnail({"images": [tilts, volumes]}, tmp_path)
+    assert png is not None
+    assert shown == "a plane of tomo"
 
 
 def test_what_is_no_deposition_is_refused(tmp_path, capsys):
@@ -384,3 +437,8 @@ def test_what_is_no_deposition_is_refused(tmp_path, capsys):
     assert main(["deposit", "import", str(broken), "-o", str(tmp_path / "x.yaml")]) == 3
     assert main(["deposit", "diff", str(tmp_path), str(broken)]) == 2
     assert "expected a package" in capsys.readouterr().err
+    for other in ('{"name": "settings", "value": 3}', "[1, 2]"):
+        broken.write_text(other)
+        assert main(["deposit", "import", str(broken), "-o", str(tmp_path / "x.yaml")]) == 3
+        assert "an entry of EMPIAR's API" in capsys.readouterr().err
+    assert not (tmp_path / "x.yaml").exists()

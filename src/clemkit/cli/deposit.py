@@ -152,7 +152,7 @@ def import_(
 def _imported(found: Mapping[str, Any]) -> Iterator[str]:
     for problem in found["problems"]:
         yield f"{problem['severity']}: {problem['message']}"
-    yield f"{found['output']}: {found['images']} images from a {found['kind']}"
+    yield f"{found['output']}: {found['images']} images from {found['kind']}"
 
 
 @app.command("diff", short_help="What differs between two depositions.")

@@ -36,6 +36,7 @@ class _Header:
     dtype: str = ""
     sizes: tuple[int, ...] = ()
     voxel: tuple[float | None, float, float] | None = None
+    is_rgb: bool = False
 
 
 @dataclass(slots=True)
@@ -114,9 +115,10 @@ def file_facts(
     paths = matching_paths(file_set, folder)
     dataset = file_set.get("dataset_path")
     dtypes, formats, shapes, voxels = _Tally(), _Tally(), _Tally(), _Tally(_same_size)
+    depths, channels = _Tally(), _Tally()
     empty: list[str] = []
     unreadable: dict[str, str] = {}
-    depth = 0
+    depth, is_rgb = 0, False
     extents: tuple[int, ...] = ()
     # voxels beside a header file are told by that
     behind = {other for path in paths for other in companions(path)}
@@ -133,14 +135,23 @@ def file_facts(
         extents = header.sizes
         z, y, x = extents[:3]
         depth += z
+        is_rgb = is_rgb or header.is_rgb
         dtypes.add(header.dtype, header.name)
         formats.add(header.format, header.name)
         shapes.add((y, x), header.name)
+        depths.add(z, header.name)
+        channels.add(extents[3] * extents[4], header.name)
         voxels.add(header.voxel, header.name)
     sizes = None
     if len(shapes.counts) == 1:
         sizes = dict(zip("zyxct", (depth, *extents[1:]), strict=True))
-    tallies = {"format": formats, "data type": dtypes, "size": shapes, "voxel size": voxels}
+    tallies = {
+        "format": formats,
+        "data type": dtypes,
+        "size": shapes,
+        "voxel size": voxels,
+        "number of channels": channels,
+    }
     stated = voxels.values()
     return ImageFacts(
         names=tuple(p.name for p in paths),
@@ -153,6 +164,9 @@ def file_facts(
         voxel_size_zyx_nm=stated[0] if len(stated) == 1 else None,
         voxel_sizes=stated,
         odd={what: tally.odd() for what, tally in tallies.items() if len(tally.values()) > 1},
+        depths=depths.values(),
+        channel_counts=channels.values(),
+        is_rgb=is_rgb,
     )
 
 
@@ -197,7 +211,12 @@ def _header(path: Path, dataset: str | None) -> _Header:
         return _Header(path.name, unreadable=" ".join(str(error).split()))
     sizes = tuple(info.extent(axis) for axis in "zyxct")
     return _Header(
-        path.name, format=info.format, dtype=info.dtype, sizes=sizes, voxel=_stated(info)
+        path.name,
+        format=info.format,
+        dtype=info.dtype,
+        sizes=sizes,
+        voxel=_stated(info),
+        is_rgb=info.is_rgb,
     )
 
 

@@ -27,6 +27,7 @@ _KINDS = {
     "protocols": "source of a protocol",
 }
 EMPIAR, THUMBNAIL, README = "empiar.json", "thumbnail.png", "README.md"
+_OF_EMPIAR = {"title", "imagesets", "experiment_type", "authors", "citation"}
 
 
 def build_deposit(
@@ -186,6 +187,8 @@ def _notes(check: DepositCheck) -> Iterator[ImageNote]:
             sizes = sizes[1:]
         axes = ", ".join("czyx"[-len(sizes) :])
         voxel = [base_value(image.get(f"voxel_size_{a}")) for a in "zyx"]
+        if voxel[0] is None and voxel[1] and voxel[2] and (found.sizes or {}).get("z") == 1:
+            voxel[0] = (voxel[1] + voxel[2]) / 2  # as a single plane is opened without one
         z, y, x = (float(f"{(v or 0.0) * 1e9:.12g}") for v in voxel)
         yield ImageNote(
             image_id=name,
@@ -200,6 +203,7 @@ def _notes(check: DepositCheck) -> Iterator[ImageNote]:
             voxel_size_zyx_nm=(z, y, x) if None not in voxel else None,
             role="labels" if image.get("image_kind") == "segmentation" else "intensity",
             dataset=(image.get("file_set") or {}).get("dataset_path"),
+            is_picture=found.is_rgb,
         )
 
 
@@ -286,7 +290,16 @@ def _imported(path: Path, accession: str | None) -> tuple[str, Mapping[str, Any]
         return "pagetab", data, problems
     from clemkit.deposition.empiar import import_entry
 
-    entry = import_entry(_json(path, text), accession)
+    told = _json(path, text)
+    known = told if isinstance(told, Mapping) else {}
+    if not any(_OF_EMPIAR & set(m) for m in (known, *known.values()) if isinstance(m, Mapping)):
+        keys = ", ".join(map(repr, list(known)[:5])) or "none"
+        raise FormatError(
+            path,
+            "expected a deposition, an entry of EMPIAR's API, PageTab or a crate; "
+            f"found the keys {keys}",
+        )
+    entry = import_entry(told, accession)
     return "empiar entry" if entry.accession else "empiar deposition", entry.data, entry.problems
 
 

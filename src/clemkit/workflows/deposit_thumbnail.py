@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["make_thumbnail", "volume_path"]
 
 _PIXELS = 1000  # about; a coarser level of a pyramid is read where it has as many
+_THROUGH = 1e7  # nm; a single image stands for all depths
 _BAND = 64  # rows of the picture that are read at once
+_LAST = ("segmentation", "registered", "tilt_series", "projections")  # shown if nothing else is
+_PLANES = (".tif", ".tiff", ".png")
 _PLACES = (0.5, 0.35, 0.65)  # of the depth, where light is looked for
 _COLOURS = ((255, 0, 255), (0, 255, 0), (0, 200, 255))
+_RGB = ((255, 0, 0), (0, 255, 0), (0, 0, 255))  # a colour picture keeps its colours
 _FIXED, _MOVING = Space("fixed"), Space("moving")
 _MODALITIES = ("em", "xray_ct", "lm")  # the ground of the picture, the best first
 
@@ -67,14 +71,16 @@ def make_thumbnail(data: Mapping[str, Any], folder: Path) -> tuple[bytes | None,
                 raise
             reasons.append(f"{image['id']}: {' '.join(str(error).split())}")
             continue
-        return render_thumbnail(plane, grid.voxel_size_zyx_nm[1:]), f"a plane of {image['id']}"
+        why = f"; nothing over it: {'; '.join(reasons)}" if reasons else ""
+        picture = render_thumbnail(plane, grid.voxel_size_zyx_nm[1:])
+        return picture, f"a plane of {image['id']}{why}"
     return None, "; ".join(reasons) or "no image with files"
 
 
 def _rank(image: Mapping[str, Any]) -> tuple[bool, int]:
     modality = image.get("modality")
     place = _MODALITIES.index(modality) if modality in _MODALITIES else len(_MODALITIES)
-    return image.get("image_kind") in ("segmentation", "registered"), place
+    return image.get("image_kind") in _LAST, place
 
 
 def volume_path(image: Mapping[str, Any], folder: Path) -> Path | None:
@@ -84,10 +90,14 @@ def volume_path(image: Mapping[str, Any], folder: Path) -> Path | None:
     headers = [p for p in paths if p.suffix.lower() in (".xml", ".mhd", ".nhdr")]
     if len(paths) == 1 or len(headers) == 1:
         return headers[0] if headers else paths[0]
+    if paths and paths[0].suffix.lower() not in _PLANES:
+        return paths[0]  # several volumes, the first stands for them
     return paths[0].parent if paths else None
 
 
-def _opened(image: Mapping[str, Any], folder: Path, space: Space = _FIXED) -> Volume:
+def _opened(
+    image: Mapping[str, Any], folder: Path, space: Space = _FIXED, channel: int | None = None
+) -> Volume:
     """Open an image at the level that the picture needs."""
     from clemkit.metadata.validate.quantities import base_value
     from clemkit.volumes import open_volume, probe
@@ -97,17 +107,32 @@ def _opened(image: Mapping[str, Any], folder: Path, space: Space = _FIXED) -> Vo
         raise DataError(f"{image.get('id')}: expected files; found none")
     sizes = [base_value(image.get(f"voxel_size_{axis}")) for axis in "zyx"]
     voxel = [s * 1e9 for s in sizes if s is not None]
+    if sizes[0] is None and len(voxel) == 2 and image.get("size_z", 1) == 1:
+        voxel.insert(0, _THROUGH)
     modality: Modality = image["modality"] if image.get("modality") in _MODALITIES else "em"
     dataset = (image.get("file_set") or {}).get("dataset_path")
     info = probe(path, dataset=dataset)
     level = sum(min(shape[-2:]) >= _PIXELS for shape in info.levels[1:])
     return open_volume(
         path,
+        channel=(channel or 0) if info.is_rgb else None,
         voxel_size_zyx_nm=voxel if len(voxel) == 3 else None,
         space=space,
         modality=modality,
         dataset=dataset,
         level=level,
+    )
+
+
+def _is_picture(image: Mapping[str, Any], folder: Path) -> bool:
+    from clemkit.volumes import probe
+
+    path = volume_path(image, folder)
+    dataset = (image.get("file_set") or {}).get("dataset_path")
+    return (
+        path is not None
+        and (info := probe(path, dataset=dataset)).is_rgb
+        and (info.extent("c") > 2)
     )
 
 
@@ -155,11 +180,17 @@ def _of_correlation(
     fixed = _opened(fixed_image, folder)
     moving = _opened(moving_image, folder, _MOVING)
     channels = list(_channels(moving_image, moving, correlation))
+    parts = [moving] * len(channels)
+    if _is_picture(moving_image, folder):
+        parts = [_opened(moving_image, folder, _MOVING, channel) for channel in range(3)]
+        channels = [(0, colour, "") for colour in _RGB]
     best: tuple[float, Any, Grid, list[Overlay]] | None = None
     for share in dict.fromkeys(grid_index(fixed, s) for s in _PLACES):
         plane, grid = _plane(fixed, share)
-        layers = [_overlay(moving, number, grid, pull, colour, label)
-                  for number, colour, label in channels]  # fmt: skip
+        layers = [
+            _overlay(part, number, grid, pull, colour, label)
+            for part, (number, colour, label) in zip(parts, channels, strict=True)
+        ]
         light = sum(float(np.nansum(_contrast(layer.values))) for layer in layers)
         if best is None or light > best[0]:
             best = (light, plane, grid, layers)

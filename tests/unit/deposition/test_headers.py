@@ -186,3 +186,40 @@ def test_progress_is_told(stack):
     told = []
     file_facts(IMAGE["file_set"], stack, progress=lambda *words: told.append(words))
     assert told[0][:2] == ("headers", 0.0)
+
+
+def test_the_hint_names_missing_slices_as_the_model_counts_them(stack):
+    for number in range(3):
+        (stack / "raw" / f"s_{number + 1:04d}.tif").unlink()
+    (stack / "raw" / "s_0006.tif").unlink()
+    image = IMAGE | {"file_set": {"directory": "raw", "file_pattern": "s_*.tif"}}
+    facts = file_facts(image["file_set"], stack)
+    (gap,) = [p for p in check_files(image, (), facts) if p.rule == "L4-gap"]
+    assert "missing 6" in gap.message
+    assert gap.hint.endswith("counted from 1: [3]")
+    there = {"missing_slices": [3], "size_z": SLICES - 4}
+    assert check_files(image | there, (), facts) == []
+    (size,) = check_files(image | there | {"size_z": SLICES - 3}, (), facts)
+    assert size.rule == "L4-size"
+    assert "without missing_slices" in size.hint
+
+
+@pytest.mark.parametrize(("depth", "rules"), [(7, set()), (14, set()), (8, {"L4-size"})])
+def test_several_volumes_tell_the_planes_of_each_or_of_all(tmp_path, depth, rules):
+    for number in (1, 2):
+        write_mrc(tmp_path / f"v{number}.mrc")
+    image = {"size_z": depth, "file_set": {"directory": ".", "file_pattern": "v*.mrc"}}
+    assert rules_of(tmp_path, image) == rules
+
+
+def test_colour_among_grey_pictures_is_found(tmp_path):
+    for number in range(3):
+        colours = (3,) if number == 1 else ()
+        tifffile.imwrite(tmp_path / f"p{number}.tif", np.zeros((11, 13, *colours), "uint8"))
+    facts = file_facts({"file_pattern": "p*.tif"}, tmp_path)
+    assert facts.is_rgb
+    assert facts.channel_counts == (1, 3)
+    (found,) = check_files({"file_set": {}}, (), facts)
+    assert found.rule == "L4-mixed"
+    assert "number of channels" in found.message
+    assert "p1.tif" in found.message

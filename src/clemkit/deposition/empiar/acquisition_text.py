@@ -171,11 +171,23 @@ def _slices(described: Described, acquisition: Mapping[str, Any]) -> Iterator[st
     sections = {**series, **acquisition}
     yield _quantities("Sections", sections, _SECTIONS)
     yield from _lost("Lost sections", sections.get("lost_sections"))
-    yield _quantities("Tilts", acquisition, _TILTS)
+    yield _tilts(acquisition)
+    if acquisition.get("serial_tomograms"):
+        yield f"Serial tomograms: {acquisition['serial_tomograms']}."
     for name in texts(acquisition.get("imaged_specimens")):
         support = described.thing(name).get("support_material")
         if support:
             yield sentence(f"Support: {support}")
+
+
+def _tilts(acquisition: Mapping[str, Any]) -> str:
+    words = [f"{word} {value}" for key, word in _TILTS.items()
+             if (value := quantity_text(acquisition.get(key)))]  # fmt: skip
+    axes = acquisition.get("tilt_axes")
+    told = [" ".join(words)] if words else []
+    if isinstance(axes, int):
+        told.append("one axis" if axes == 1 else f"{axes} axes")
+    return f"Tilts: {', '.join(told)}." if told else ""
 
 
 def _lost(title: str, numbers: object) -> Iterator[str]:

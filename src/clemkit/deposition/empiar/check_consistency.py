@@ -24,6 +24,7 @@ _SMALLEST_PIXEL: Final[Mapping[int, float]] = {
     12: 100,
     13: 1,
 }
+_LONGEST: Final = 8  # times as long as wide: a pixel of slices seen from the side, or a slip
 _BY_ARRANGEMENT: Final = {2: "simulated data", 6: "integrative hybrid models"}
 _MULTIFRAME: Final = {"T1": "T2", "T5": "T6", "T7": "T8"}
 _BOOK = ("book_chapter_title", "publisher", "publication_location")
@@ -222,6 +223,13 @@ def _formats(entry: Mapping[str, Any], place: Location) -> Iterator[Problem]:
 def _pixels(entry: Mapping[str, Any], place: Location, kind: object) -> Iterator[Problem]:
     if not isinstance(kind, int) or kind not in _SMALLEST_PIXEL:
         return
+    width, height = (entry.get(key) for key in ("pixel_width", "pixel_height"))
+    if isinstance(width, int | float) and isinstance(height, int | float):
+        small, large = sorted((width, height))
+        if large > _LONGEST * small and small >= _SMALLEST_PIXEL[kind]:
+            message = f"expected pixels about as wide as high; found {width:g} x {height:g} Å"
+            hint = "if the planes are seen from the side, say so in the details"
+            yield note((*place, "pixel_height"), "empiar-unit", message, hint)
     for key in ("pixel_width", "pixel_height"):
         value = entry.get(key)
         if value is None:

@@ -43,6 +43,9 @@ _KINDS = {
 }
 
 
+_TILTED = ("tilt_series", "projections")  # their third axis is an angle
+
+
 @dataclass(frozen=True, slots=True)
 class DetailsInput:
     """What the text of one image set is made from.
@@ -148,7 +151,7 @@ def _spacing(source: DetailsInput) -> Iterator[str]:
             f"Pixel size {x:.6g} nm x {y:.6g} nm (x, y){how}, given in this entry in ångström: "
             f"{width:.10g} x {height:.10g} Å."
         )
-    if z is not None:
+    if z is not None and source.image.get("image_kind") not in _TILTED:
         yield f"Distance of planes (z): {z:.6g} nm."
     increment = quantity_text(source.image.get("time_increment"))
     if increment:
@@ -157,11 +160,7 @@ def _spacing(source: DetailsInput) -> Iterator[str]:
 
 def _extent(source: DetailsInput) -> Iterator[str]:
     image = source.image
-    sizes = [(a, source.size(a)) for a in "xyzct"]
-    shown = [(a, n) for a, n in sizes if isinstance(n, int) and (a in "xyz" or n > 1)]
-    if len(shown) > 1:
-        numbers = " x ".join(str(n) for _, n in shown)
-        yield f"Size {numbers} ({', '.join(a for a, _ in shown)})."
+    yield _size(source)
     yield sentence(image.get("size_description"))
     channels = [
         f"{c.get('channel_index', i)} {c.get('channel_name') or c.get('channel_content') or ''}"
@@ -175,6 +174,28 @@ def _extent(source: DetailsInput) -> Iterator[str]:
     if image.get("contrast_polarity"):
         inverted = "; grey values were inverted" if image.get("contrast_inverted") else ""
         yield sentence(f"Contrast: {plain_words(image['contrast_polarity'])}{inverted}")
+
+
+def _size(source: DetailsInput) -> str:
+    """Return the size; files that hold several planes each are told apart."""
+    tilted = source.image.get("image_kind") in _TILTED
+    files = source.entry.get("num_images_or_tilt_series")
+    depths = source.facts.depths if source.facts is not None else ()
+    series = isinstance(files, int) and files > 1 and max(depths, default=1) > 1
+    axes = "xyct" if tilted or series else "xyzct"
+    sizes = [(a, source.size(a)) for a in axes]
+    shown = [(a, n) for a, n in sizes if isinstance(n, int) and (a in "xyz" or n > 1)]
+    if len(shown) < 2:
+        return ""
+    numbers = " x ".join(str(n) for _, n in shown)
+    text = f"Size {numbers} ({', '.join(a for a, _ in shown)})"
+    if series:
+        planes = f"{min(depths)}" if len(depths) == 1 else f"{min(depths)} to {max(depths)}"
+        what = ("tilts", "series") if tilted else ("planes (z)", "files")
+        text += f", {planes} {what[0]} in each of {files} {what[1]}"
+    elif tilted and source.size("z") is not None:
+        text += f", {source.size('z')} tilts"
+    return f"{text}."
 
 
 def _specimens(described: Described, image: Mapping[str, Any]) -> Iterator[str]:

@@ -86,7 +86,8 @@ def file_counts(image: Mapping[str, Any], facts: ImageFacts | None) -> Counts | 
         files, z = counted, int(image.get("size_z") or counted)
         sizes = {a: int(image.get(f"size_{a}") or 1) for a in "ct"}
         colours = str(image.get("file_format") or "")
-    further = sizes.get("t", 1) * (1 if colours in _ONE_PICTURE else sizes.get("c", 1))
+    picture = colours in _ONE_PICTURE or (facts is not None and facts.is_rgb)
+    further = sizes.get("t", 1) * (1 if picture else sizes.get("c", 1))
     return Counts(files, max(1, -(-z // files) * further)) if files else None
 
 
@@ -186,6 +187,8 @@ def _counted(image: Mapping[str, Any], counts: Counts) -> dict[str, Any]:
 
 
 def _divides(image: Mapping[str, Any], facts: ImageFacts | None, counts: Counts) -> bool:
+    if facts is not None and facts.depths:
+        return len(facts.depths) == 1
     found = (facts.sizes or {}).get("z") if facts is not None else image.get("size_z")
     return not isinstance(found, int) or found % counts.files == 0 or counts.files > found
 

@@ -46,6 +46,8 @@ class ImageNote:
     role : {"intensity", "labels"}
     dataset : str or None
         Array inside an HDF5 file.
+    is_picture : bool
+        Its channels are colours of one picture, which is opened one channel at a time.
     """
 
     image_id: str
@@ -60,6 +62,7 @@ class ImageNote:
     voxel_size_zyx_nm: tuple[float, float, float] | None = None
     role: str = "intensity"
     dataset: str | None = None
+    is_picture: bool = False
 
 
 def opening_statement(note: ImageNote) -> str | None:
@@ -81,6 +84,8 @@ def opening_statement(note: ImageNote) -> str | None:
         words.append(f"voxel_size_zyx_nm=({values})")
     if note.dataset:
         words.append(f"dataset={note.dataset!r}")
+    if note.is_picture:
+        words.append("channel=0")
     if note.role != "intensity":
         words.append(f"role={note.role!r}")
     name = re.sub(r"\W", "_", note.image_id)

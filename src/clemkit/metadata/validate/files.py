@@ -45,7 +45,14 @@ class ImageFacts:
     voxel_sizes : tuple
         Each that was found, the most common first; None for files that state none.
     odd : mapping of str to tuple of str
-        For ``format``, ``data type``, ``size`` and ``voxel size``: files that are not as most are.
+        For ``format``, ``data type``, ``size``, ``voxel size`` and ``number of channels``: files
+        that are not as most are.
+    depths : tuple of int
+        Planes along z in one file, each number once.
+    channel_counts : tuple of int
+        Channels and times in one file, each number once.
+    is_rgb : bool
+        The channels are colours of one picture.
     """
 
     names: tuple[str, ...]
@@ -58,6 +65,9 @@ class ImageFacts:
     voxel_size_zyx_nm: tuple[float | None, float | None, float | None] | None = None
     voxel_sizes: tuple[tuple[float | None, float | None, float | None] | None, ...] = ()
     odd: Mapping[str, tuple[str, ...]] | None = None
+    depths: tuple[int, ...] = ()
+    channel_counts: tuple[int, ...] = ()
+    is_rgb: bool = False
 
 
 def check_files(
@@ -110,7 +120,8 @@ def _gaps(
     if missing:
         listed = ", ".join(str(n) for n in sorted(missing)[:10])
         message = f"expected numbers {numbers[0]} to {numbers[-1]} without gaps; missing {listed}"
-        hint = "find the files, or list missing_slices"
+        slices = ", ".join(str(n - numbers[0] + 1) for n in sorted(missing)[:10])
+        hint = f"find the files, or list missing_slices, counted from 1: [{slices}]"
         yield _error((*place, "file_pattern"), "L4-gap", message, hint)
 
 
@@ -131,6 +142,7 @@ def _mixed(place: tuple[str | int, ...], facts: ImageFacts) -> Iterator[Problem]
         ("data type", facts.data_types),
         ("format", facts.formats),
         ("voxel size", voxels),
+        ("number of channels", [str(n) for n in facts.channel_counts]),
     ):
         if len(values) > 1:
             names = (facts.odd or {}).get(what)
@@ -165,10 +177,15 @@ def _header(
         yield _error((*location, "data_type"), "L4-data-type", message, "correct the description")
     for axis, size in (facts.sizes or {}).items():
         declared = image.get(f"size_{axis}")
-        if isinstance(declared, int) and declared != size and not (axis == "z" and without_z):
+        if axis == "z" and (without_z or _each(declared, facts)):
+            continue
+        if isinstance(declared, int) and declared != size:
             message = f"expected {declared} along {axis}; found {size}"
-            place = (*location, f"size_{axis}")
-            yield _error(place, "L4-size", message, "correct the description")
+            lost = len(image.get("missing_slices") or ()) if axis == "z" else 0
+            hint = "correct the description"
+            if lost and declared == size + lost:
+                hint += ": size_z counts the planes that are there, without missing_slices"
+            yield _error((*location, f"size_{axis}"), "L4-size", message, hint)
     for axis, found in zip("zyx", facts.voxel_size_zyx_nm or (), strict=False):
         key = f"voxel_size_{axis}"
         metres = base_value(image.get(key))
@@ -176,6 +193,11 @@ def _header(
             message = f"expected {metres * 1e9:g} nm along {axis}; found {found:g} nm"
             hint = _slip(metres * 1e9 / found)
             yield _error((*location, key), "L4-voxel-size", message, hint)
+
+
+def _each(declared: object, facts: ImageFacts) -> bool:
+    """Whether a number of planes is that of each of several volumes or tilt series."""
+    return facts.depths == (declared,) and declared != 1
 
 
 def _slip(ratio: float) -> str:

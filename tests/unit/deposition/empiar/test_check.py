@@ -250,7 +250,8 @@ def test_the_two_lists_differ_in_t8(header, data, severity):
 @pytest.mark.parametrize(
     ("change", "rule", "severity"),
     [
-        (put("imagesets", 0, "pixel_width", 4.0), "empiar-unit", None),
+        (both(put("imagesets", 0, "pixel_width", 4.0), put("imagesets", 0, "pixel_height", 5.0)),
+         "empiar-unit", None),
         (put("imagesets", 0, "pixel_width", 2.0), "empiar-unit", "warning"),
         (put("imagesets", 0, "pixel_width", None), "empiar-pixel-size", "warning"),
         (put("imagesets", 1, "directory", "/data/em-raw/"), "empiar-duplicate", "warning"),
@@ -331,3 +332,13 @@ def test_a_document_is_checked_in_milliseconds():
     began = time.process_time()
     check_document(document)
     assert time.process_time() - began < 0.25
+
+
+@pytest.mark.parametrize(("height", "flagged"), [(800.5, True), (8, True), (400.0, False)])
+def test_a_unit_that_slipped_in_one_of_two_sides(height, flagged):
+    document = valid_document()
+    document["imagesets"][0] |= {"pixel_width": 80.0, "pixel_height": height}
+    problems = check_document(document)
+    assert {(p.rule, p.severity) for p in problems} == (
+        {("empiar-unit", "warning")} if flagged else set()
+    )

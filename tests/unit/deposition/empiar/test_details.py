@@ -219,3 +219,44 @@ def test_dose_of_one_image():
     # 1e-10 A x 2e-6 s / 1.602e-19 C = 1248.3 electrons on 64 nm²
     assert electrons_per_nm2(acquisition) == pytest.approx(1248.302 / 64, rel=1e-6)
     assert electrons_per_nm2({"dwell_time": {"value": 1.0, "unit": "us"}}) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "depths", "total", "text"),
+    [
+        ("tilt_series", (41,), 82, "Size 13 x 11 (x, y), 41 tilts in each of 2 series."),
+        ("reconstruction", (7,), 14, "Size 13 x 11 (x, y), 7 planes (z) in each of 2 files."),
+        ("aligned", (7, 9), 16, "Size 13 x 11 (x, y), 7 to 9 planes (z) in each of 2 files."),
+    ],
+)
+def test_an_angle_is_no_depth_and_two_volumes_are_not_one(kind, depths, total, text):
+    facts = ImageFacts(
+        names=("a.mrc", "b.mrc"),
+        formats=("mrc",),
+        data_types=("int16",),
+        plane_shapes=((11, 13),),
+        sizes={"x": 13, "y": 11, "z": total, "c": 1, "t": 1},
+        voxel_size_zyx_nm=(8.0, 8.0, 8.0),
+        depths=depths,
+    )
+
+    def change(data):
+        data["images"][1]["image_kind"] = kind
+
+    found = details("fib-sem-confocal", change, {"em-raw": facts})["em-raw"]
+    assert text in found
+    assert ("Distance of planes" in found) is (kind != "tilt_series")
+
+
+def test_tilts_are_told_in_one_phrase():
+    tilts = {"tilt_minimum": -60, "tilt_maximum": 60, "tilt_increment": 2}
+    acquisition = {k: {"value": v, "unit": "deg"} for k, v in tilts.items()}
+    data = {
+        "id": "x",
+        "acquisitions": [{"id": "a", **acquisition, "tilt_axes": 2, "serial_tomograms": 3}],
+        "images": [{"id": "i", "acquired_by": "a", "file_set": {"directory": "data/i"}}],
+    }
+    (entry,) = build_deposition(data, draft=True).document["imagesets"]
+    assert (
+        "Tilts: from -60° to 60° in steps of 2°, 2 axes. Serial tomograms: 3." in entry["details"]
+    )

@@ -180,8 +180,8 @@ def image_sets(draw, index):
         "frames_per_image": frames,
         "frame_range_min": draw(st.integers(1, last)) if ranged else None,
         "frame_range_max": last if ranged else None,
-        "pixel_width": draw(st.floats(200, 1e5)),
-        "pixel_height": draw(st.floats(200, 1e5)),
+        "pixel_width": draw(st.floats(200, 1000)),
+        "pixel_height": draw(st.floats(200, 1500)),
         "image_width": draw(st.none() | st.integers(1, 100000)),
     }
     header = draw(pairs("header_format"))
