@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -76,12 +77,24 @@ def serialize(experiment: Experiment, syntax: str = "turtle") -> str:
     graph = to_graph(experiment)
     if syntax == "jsonld":
         context = dict(model_map()["prefixes"])
-        return graph.serialize(format="json-ld", context=context, indent=1, sort_keys=True) + "\n"
+        content = json.loads(graph.serialize(format="json-ld", context=context))
+        return json.dumps(_typed(content), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if syntax == "nt":  # one fixed order, so that two exports can be compared
-        return "".join(sorted(graph.serialize(format="nt").splitlines(keepends=True)))
+        # only \n ends a line: texts may hold the line separators of Unicode
+        lines = graph.serialize(format="nt").split("\n")
+        return "".join(f"{line}\n" for line in sorted(lines) if line)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # rdflib's own, inside rdflib
         return graph.serialize(format=_FORMATS[syntax])
+
+
+def _typed(content: Any) -> Any:
+    """Return JSON-LD with the datatype of each double: to its readers 4.0 is an integer."""
+    if isinstance(content, float):
+        return {"@type": str(XSD.double), "@value": repr(content)}
+    if isinstance(content, dict):
+        return {key: _typed(value) for key, value in content.items()}
+    return [_typed(value) for value in content] if isinstance(content, list) else content
 
 
 def parse(text: str, syntax: str = "turtle") -> Experiment:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clemkit.errors import FormatError, NotFoundError, Problem
+from clemkit.errors import DataError, FormatError, NotFoundError, Problem
 
 if TYPE_CHECKING:
     from clemkit.workflows.imported import Imported
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["import_description", "import_file"]
 
 _METADATA = "ro-crate-metadata.json"
+_RDF = {".ttl": "turtle", ".nt": "nt", ".jsonld": "jsonld", ".trig": "trig"}
 _KNOWN = (
     "PageTab (JSON, TSV), RO-Crate metadata, EMPIAR entries and depositions (JSON), "
-    "MIFA and REMBI proposals (YAML), CAi REMBI sheets (xlsx)"
+    "MIFA and REMBI proposals (YAML), CAi REMBI sheets (xlsx), RDF of clemkit"
 )
 
 
@@ -92,6 +93,17 @@ def _text(source: Path, text: str) -> tuple[dict[str, Any], tuple[tuple[str, Pro
         files = {p.name: p.read_bytes() for p in source.parent.glob("*.tsv")}
         data, problems = import_crate({**files, _METADATA: text.encode()}, source)
         return data, tuple((_line(lines, p.location), p) for p in problems)
+    if source.suffix.lower() in _RDF:
+        from clemkit.metadata.models import to_plain
+        from clemkit.metadata.rdf import parse
+
+        try:
+            return to_plain(parse(text, _RDF[source.suffix.lower()])), ()
+        except DataError as error:
+            raise FormatError(source, str(error)) from error
+    if text.lstrip().startswith("<") and "OME" in text:
+        message = f"expected {_KNOWN}; found XML"
+        raise FormatError(source, f"{message}; OME-XML is for `clemkit metadata from-ome`")
     if text.lstrip().startswith(("{", "[")):
         return _json(source, text)
     return _yaml(source, text)
