@@ -168,11 +168,17 @@ class DepositionError(ClemkitError, RuntimeError):
 
 
 class IncompleteDepositionError(DepositionError, _ProblemsMixin):
-    """A deposition lacks what the archive requires; ``problems`` lists it all."""
+    """A deposition lacks what the archive requires; ``problems`` lists it all.
 
-    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+    ``lines`` holds the line of the description for each problem, where they are known.
+    """
+
+    def __init__(
+        self, message: str, problems: Sequence[Problem] = (), lines: Sequence[int] = ()
+    ) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+        self.lines = tuple(lines)
 
 
 class MissingExtraError(ClemkitError, ImportError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -173,7 +174,8 @@ def test_build_refuses_errors_and_makes_a_draft_when_asked(experiment, capsys):
     package = experiment.parent / "PACKAGE"
     assert main(["deposit", "build", str(experiment), "-o", str(package), "-q"]) == 1
     said = capsys.readouterr().err
-    assert "nm and angstrom swapped" in said
+    assert said.count("nm and angstrom swapped") == 1
+    assert re.match(r"clemkit: \S+experiment\.yaml:\d+: expected ", said)
     assert "clemkit deposit check" in said
     assert not package.exists()
     with pytest.raises(IncompleteDepositionError) as caught:

@@ -99,8 +99,9 @@ def build(
                     progress=progress,
                 )
         except IncompleteDepositionError as error:
-            for problem in error.problems:
-                terminal.complain(f"{problem.severity}: {problem}")
+            told = zip(error.problems, error.lines, strict=True)
+            for problem, line in list(told)[1:]:  # the first is in the message
+                terminal.complain(f"{description}:{line}: {problem.severity}: {problem}")
             raise
         terminal.result(found, lambda: _built(found))
     return OK

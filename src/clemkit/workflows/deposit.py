@@ -85,10 +85,13 @@ def build_deposit(
     source, target = Path(path), Path(output)
     check = check_deposit(source, archive=archive, workers=workers, progress=progress)
     if check.errors and not (draft and check.documents):
+        lines = [check.report.document.line_of(p.location) for p in check.errors]
         raise IncompleteDepositionError(
-            f"{source}: expected a description without errors; found {len(check.errors)}: "
-            f"{check.errors[0]}; see `clemkit deposit check {source}`, or build a draft (--draft)",
+            f"{source}:{lines[0]}: expected a description without errors; found "
+            f"{len(check.errors)}: {check.errors[0]}; see `clemkit deposit check {source}`, or "
+            "build a draft (--draft)",
             check.errors,
+            lines,
         )
     check_target(target, check.plan)
     result: dict[str, Any] = {
