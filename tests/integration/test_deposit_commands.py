@@ -433,6 +433,22 @@ def test_several_volumes_make_a_picture_of_the_first(tmp_path):
     assert shown == "a plane of tomo"
 
 
+def test_a_package_among_the_images_is_refused_before_the_next_build_takes_it(experiment, capsys):
+    data = read_document(experiment).data
+    file_set = next(i for i in data["images"] if i["id"] == "em-raw")["file_set"]
+    inside = experiment.parent / file_set["directory"] / "PACKAGE"
+    assert main(["deposit", "build", str(experiment), "-o", str(inside), "-q"]) == 0
+    shutil.rmtree(inside)
+
+    def any_file(data):
+        next(i for i in data["images"] if i["id"] == "em-raw")["file_set"]["file_pattern"] = "*"
+
+    spoil(experiment, any_file)
+    assert main(["deposit", "build", str(experiment), "-o", str(inside), "-q"]) == 2
+    assert "among the files * of image em-raw" in capsys.readouterr().err
+    assert not inside.exists()
+
+
 def test_what_is_no_deposition_is_refused(tmp_path, capsys):
     broken = tmp_path / "broken.json"
     broken.write_text("{")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from clemkit.deposition.package import build_package, check_target
@@ -83,6 +83,7 @@ def build_deposit(
     if mode not in get_args(Mode):
         raise ArgumentError(f"mode: expected link, copy or plan; found {mode!r}")
     source, target = Path(path), Path(output)
+    _keep_apart(source, target)
     check = check_deposit(source, archive=archive, workers=workers, progress=progress)
     if check.errors and not (draft and check.documents):
         lines = [check.report.document.line_of(p.location) for p in check.errors]
@@ -274,6 +275,25 @@ def import_deposit(
         "images": len(data.get("images", ())),
         "problems": [{"severity": p.severity, "rule": p.rule, "message": str(p)} for p in problems],
     }
+
+
+def _keep_apart(source: Path, target: Path) -> None:
+    """Refuse a package that the next build would take for one of the images."""
+    from clemkit.metadata.load import read_document
+    from clemkit.metadata.validate.files import images_of
+
+    for _, image in images_of(read_document(source).data):
+        file_set = image["file_set"]
+        root = (source.parent / str(file_set.get("directory") or ".")).resolve()
+        if root not in (target := target.resolve()).parents:
+            continue
+        pattern = str(file_set.get("file_pattern") or "*")
+        first = target.relative_to(root).parts[0]
+        if PurePath(first).match(pattern):
+            raise ArgumentError(
+                f"{target}: expected a folder outside the images; found it among the files "
+                f"{pattern} of image {image.get('id')}; choose another output"
+            )
 
 
 def _imported(path: Path, accession: str | None) -> tuple[str, Mapping[str, Any], Any]:
