@@ -148,3 +148,10 @@ def test_methods_and_queries_by_other_spellings():
         template(["clem"])
     with pytest.raises(ArgumentError, match="did you mean 'images-by-voxel-size'"):
         query_text("imagesbyvoxelsize")
+
+
+def test_number_of_a_taxon_is_repaired(tmp_path):
+    path = tmp_path / "mouse.yaml"
+    path.write_text("id: x\nbiological_samples:\n- id: b\n  organisms: [{taxon_id: 10090}]\n")
+    assert "+  organisms: [{taxon_id: NCBITaxon:10090}]" in repair_file(path)
+    assert repair_file(path) == ""

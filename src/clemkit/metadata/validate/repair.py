@@ -105,7 +105,9 @@ def repaired(document: Document, text: str, problems: tuple[Problem, ...]) -> st
     for problem in problems:
         slot = next((p for p in reversed(problem.location) if isinstance(p, str)), "")
         value = _value_at(document.data, problem.location)
-        if problem.rule not in _REPAIRED_RULES or not isinstance(value, str):
+        if problem.rule == "L1-type" and slot == "taxon_id" and type(value) is int:
+            value = str(value)  # the number alone
+        elif problem.rule not in _REPAIRED_RULES or not isinstance(value, str):
             continue
         new = repaired_value(slot, value)
         number = document.line_of(problem.location) - 1
