@@ -300,7 +300,13 @@ def _coating(step: Step, kind: str, names: Namer) -> _Words | None:
     thickness = quantity(step.get("target_thickness"))
     metal = names.mixture(step.get("materials") or [])
     coat = f"{thickness} of {metal}" if thickness and metal else thickness or metal
-    return "coated", spaced([f"with {coat}" if coat else "", _settings(step, names)]), ""
+    parts = [f"with {coat}" if coat else "", *_conditions(step), noted(_parameters(step))]
+    return "coated", spaced([*parts, _settings(step, names)]), ""
+
+
+def _parameters(step: Step) -> list[str]:
+    """Return the quantities that have no field of their own: voltages and currents of a device."""
+    return [quantity(p.get("parameter_quantity")) for p in step.get("parameters") or ()]
 
 
 def _trimming(step: Step, kind: str, names: Namer) -> _Words | None:
@@ -320,6 +326,7 @@ def _knife(step: Step) -> str:
 def _milling(step: Step, kind: str, names: Namer) -> _Words | None:
     details = [
         quantity(step.get("beam_current")),
+        *_parameters(step),
         worded(quantity(step.get("milling_angle")), after=" to the surface"),
         names.instruments(step.get("equipment") or ()),
     ]

@@ -119,10 +119,19 @@ def step_rows(protocol: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[
             heat=temperature(step.get("temperature")).removeprefix("at "),
             repeats=f"{repeats}\u00a0×" if repeats > 1 else "",
             details=tuple(d for d in _details(step, names) if d),
-            notes=tuple(line for key in ("description", "notes") for line in _lines(step.get(key))),
+            notes=tuple(_notes(step)),
             safety=_lines(step.get("safety")),
             flags=tuple(flags),
         )
+
+
+def _notes(step: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("description", "notes"):
+        yield from _lines(step.get(key))
+    said = {"type", "spans", "step_label"}
+    if step.get("type") == "OtherStep" and not set(step) - said:
+        # nothing but its words says what was done
+        yield from (s["verbatim"] for s in step.get("spans") or () if not s.get("span_field"))
 
 
 _KINDS = {

@@ -73,6 +73,10 @@ def concentration(preparation: Preparation) -> Iterator[Problem]:
                 continue
             if any(n in step.words for n in _NAMED) or _given_elsewhere(step, use):
                 continue
+            if step.kind == "DabReaction" and any(
+                _given_elsewhere(earlier, use) for earlier in preparation.before(step)[:2]
+            ):
+                continue
             yield warning(
                 use.location,
                 "L6-no-concentration",

@@ -71,7 +71,7 @@ _ACTIONS: Final = (
     ("warm", r"warm(?:ed|ing)?(?=\s(?:up|to|slowly|from|gradually|at|over|with|up\sto|stepwise|in)|\W|\Z)|temperature\s(?:was|is)\s(?:then\s|slowly\s|gradually\s|subsequently\s)?(?:raised|increased|brought|ramped|"
      r"lowered|set|kept|held)|(?:raised?|ramp(?:ed)?|brought|bring|slope|heated|cooled)(?=\s(?:slowly\s|gradually\s|up\s|the\stemperature\s)?(?:to|from|at|with|up)\b)|aufgewärmt|erwärmt", r"warm-?up|warming|temperature\sramp"),
     ("cpd", r"[Kk]ritisch[-\s]?[Pp]unkt[-\s]?[Tt]rocknung|critical[-\s]point[-\s]dr(?:ied|y|ying)", r"critical[-\s]point\s(?:drying|dryer|drier)|CPD"),
-    ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*(?!\s(?:were|was|are)\s(?:then\s)?(?:loaded|transferred|inserted|kept|stored))|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
+    ("mount", r"(?:re-?)?mount(?:ed|ing)?|sandwiched|glued?|gluing|superglued|stuck|(?<!to )attach(?:ed)?|adher(?:ed?)(?=\s(?:to|onto|on))|clipped|clip(?=\s(?:the\s)?grids)|autogrid\w*(?!\s(?:box|(?:were|was|are)\s(?:then\s)?(?:loaded|transferred|inserted|kept|stored)))|aufgeklebt|(?:auf)?kleben|affixed", r"mounting"),
     ("trim", r"trimm(?:ed|ing)|trim|smoothed|(?:block-?\s?)?fac(?:ed|ing)(?=\s(?:with|using|off|by))|fac(?:ed)|getrimmt|pyramid(?:al)?\sshap\w+", r"trimming"),
     ("section", r"(?:cryo-?|ultrathin[-\s]|thin[-\s]|serial(?:ly)?[-\s]|re-?|ultra-?|vibratome[-\s])?section(?:ed|ing)|slic(?:ed?|ing)|cut|cutting|microtom(?:ed|y)|"
      r"vibratomed|geschnitten|schneiden|section(?=\s(?:\d|at|the|in|with|serially|using|on))", r"(?:ultra-?thin\s|cryo-?|serial\s|ultra)?sectioning|ultramicrotomy|(?:serial|ultrathin|ultra-thin|semi-?thin|thin)\s(?:\w+\s){0,2}sections(?=\s(?:of|\())|\w*schnitte|(?:vibratome|microtome|cryostat|coronal|sagittal)\s(?:sections|slices)(?=,|:|\s\d|\s\()|ribbons?(?=:?\s~?\d)|(?<=nm\s)(?:(?:serial|ultra-?thin|thin|semi-?thin)\s)*sections|(?:thin\s|ultrathin\s|semithin\s)?sections(?=\s(?:of\s)?~?\d+(?:\s?[-–]\s?\d+)?\s?(?:nm|[µμ]m))|(?:ultra-?|semi-?)?(?:thin|thick)\s(?:cross-?)?sections(?=\s\((?:~|ca\.?\s)?\d)|(?<=[µμ]m\s)(?:semi-?thin\s)?sections(?=\s(?:were|was)\s(?:\w+ly\s)?stained)|(?:semi-?|ultra-?)?thins?(?=:?\s~?\d+(?:[.,]\d+)?\s?(?:[-–]\s?\d+\s?)?(?:nm|[µμ]m))|(?:semi-?|ultra-?)thin(?=\s(?:sections?\s)?[(]?\d)"),
@@ -101,7 +101,7 @@ _ACTIONS: Final = (
     ("prepare", r"prepared(?=\s(?:by|from|fresh|freshly|in|as|according|with|the\sday|immediately|using|a\s))|dissolv(?:ed?|ing)|dilut(?:ed|e)(?=\s(?:in|to|with|from))|purchased|made\sup|made\sby|obtained\sfrom|filter(?:ed)?(?=\s(?:through|before|with|solution|\())|adjust(?:ed)?|titrated?", r"preparation\sof"),
 )  # fmt: skip
 _SAMPLE = (
-    r"(?:cells?|tissues?|samples?|specimens?|brains?|sections?|slices?|blocks?|cultures?|neurons?|bacteria|yeasts?|plants?|organoids|spheroids|suspensions?|films?|preparations?|animals?|mice|pieces|grids?|embryos?|larvae|leaves|"
+    r"(?:cells?|tissues?|samples?|specimens?|brains?|sections?|slices?|blocks?|cultures?|neurons?|bacteria|yeasts?|plants?|organoids|spheroids|cryo-?sections?|suspensions?|films?|preparations?|animals?|mice|pieces|grids?|embryos?|larvae|leaves|"
     r"worms?|coverslips?|monolayers?|material|pellets?|organoids?|biopsies|fragments?|carriers?|discs?|disks?|capsules|roots?|"
     r"ribbons?|wafers?|resin|medium|buffer|cocktail|mix(?:ture)?|fixative|hydrated|stubs?|moulds?|molds?|lamella\w*|planchettes?|ethane|acetone|ethanol|water|solution|eggs?)"
 )

@@ -132,6 +132,8 @@ def _postfix(clause: Evidence) -> str:
         r"same\sfix|fixative|Fixativ|aldehyde", clause.words
     ):
         return "ChemicalFixation"
+    if not (clause.groups or clause.history.osmium) and "same solution" in clause.words:
+        return "ChemicalFixation"
     if clause.groups & {"uranyl", "mordant", "lead"}:
         return "EnBlocStaining"
     return "PostFixation"

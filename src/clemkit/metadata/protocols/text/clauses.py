@@ -66,7 +66,7 @@ _SEPARATOR = re.compile(
     re.I,
 )
 _CONTEXT_HEAD = re.compile(
-    r"\A\W*(?:after|following|upon|on\sthe\s(?:day|morning)|once|when|while|prior\sto|before|to\s(?:stop|remove|improve|enhance|reduce|avoid|prevent|preserve|allow|ensure)|for\s|"
+    r"\A\W*(?:(?:immediately|just|shortly|directly|right)\s(?=after|before|prior|following))?(?:after|following|upon|on\sthe\s(?:day|morning)|once|when|while|prior\sto|before|to\s(?:stop|remove|improve|enhance|reduce|avoid|prevent|preserve|allow|ensure)|for\s|"
     r"nach|during|because|since|as\s|in\sorder|unless|if\s)\b",
     re.I,
 )
@@ -123,6 +123,7 @@ _LIQUID = re.compile(
     r"[^,;:()]{1,40}[.,;]?\s*",
     re.I,
 )
+_DRIED = re.compile(r"\b(?:air-?\s?)?(?:dried|dry)\b", re.I)
 _SAME_FIXATIVE = re.compile(r"\b(?:same|fresh|aldehyde)\s(?:fixative|fixation\ssolution)\b", re.I)
 # Cells grown on discs … were frozen: what was done before, and then what is done
 _GROWN = re.compile(
@@ -395,6 +396,8 @@ def _begins(
             return True, False
         if cue.action in ("incubate", "apply", "hold") and chunk.materials:
             return True, False
+        if cue.action == "thaw" and last_action == "wash" and _DRIED.search(words):
+            return True, False
         if cue.action in _WEAK and _SAME_FIXATIVE.search(words):
             return True, False
         if cue.action == "incubate" and details:
@@ -428,7 +431,7 @@ def _begins(
     held = {m.group for c in group for m in c.materials}
     liquids = {"water", "buffer"}
     if foreign and timed and held and held <= liquids:
-        return True, False
+        return True, last_action == "perfuse" and foreign == {"aldehyde"}
     if (
         complete
         and new

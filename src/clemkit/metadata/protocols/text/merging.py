@@ -181,6 +181,8 @@ def _continues(text: str, last: Draft, draft: Draft, first: bool) -> bool:
         return False
     if clause.segment.kind == "row" and last.name in _PROGRAMMES and draft.quantities:
         return any(q.kind == "temperature" for q in draft.quantities)
+    if draft.rule == "thaw" and last.name == "Rinsing":
+        return False  # rinsed and dried
     if same_sentence:
         return draft.rule in (
             "incubate",

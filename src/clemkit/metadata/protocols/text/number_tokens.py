@@ -28,6 +28,7 @@ _NOT_NUMBERS = re.compile(
     r"""
     https?://\S+ | www\.\S+ | \b10\.\d{4,9}/\S+ | [\w.+-]+@[\w-]+\.\w+ | RRID:\s?\S+
     | !\[[^\]]*\]\([^)]*\)
+    | \bR\s?\d(?:\.\d)?\s?/\s?\d+(?:\.\d)?(?=[\s,;)])
     | (?:\b(?:[Ff]igs?|[Ff]igures?|[Tt]ables?|[Ss]uppl\w*|Section(?=\s\d+(?:\.\d+)*\b(?!\s?[-–.]?\s?\d*\s?(?:nm|[µμu]m)))|[Ee]q|[Rr]efs?|[Pp]anels?
         |[Nn]os?|[Cc]at(?:alog(?:ue)?)?|[Ll]ot|[Oo]rder|[Pp]roduct|[Ii]tem|[Pp]art|[Ss]teps?|Schritte?|[Vv]ersion|[Vv]ol(?=\.\s\d+,)|[Cc]hapter)
         (?:\s?(?:no|nr|number|num|\#))?[.:]?\s?\#?\s?)[A-Z]{0,4}-?\d[\w.-]*(?:\s?(?:-|–|,|and|&)\s?\d+\w*\b(?!\s?[%°µμnmh]))*
