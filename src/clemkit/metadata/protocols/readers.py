@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,7 +67,16 @@ def read_protocol(
                 f"{source}: an extractor reads words: text, markdown or docx; found {found}"
             )
         return _extracted(source, found, extractor)
-    return _READERS[found](source)
+    return _with_steps_or_finding(_READERS[found](source))
+
+
+def _with_steps_or_finding(reading: ProtocolReading) -> ProtocolReading:
+    """Say so where nothing was read: an empty file has nothing wrong in it, and nothing right."""
+    if any(p.get("steps") for p in reading.data.get("protocols") or ()):
+        return reading
+    message = "expected steps; found none"
+    empty = Problem(("protocols",), "protocol-empty", "warning", message, "is it the right file?")
+    return replace(reading, findings=(*reading.findings, empty))
 
 
 def kind_of(path: str | Path) -> str:
@@ -131,13 +141,16 @@ def _kind_of_json(text: str, source: Path) -> str:
 
 def _text(source: Path) -> str:
     try:
-        return source.read_text(encoding="utf-8-sig")
+        words = source.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(
             source,
             f"expected UTF-8; found byte {error.object[error.start]:#x} at {error.start}; "
             "save it as UTF-8",
         ) from error
+    if "\0" in words:
+        raise FormatError(source, f"expected text; found a zero byte at {words.index(chr(0))}")
+    return words
 
 
 def _json(source: Path) -> tuple[Any, tuple[Problem, ...]]:
