@@ -34,6 +34,8 @@ FloatImage = NDArray[np.float32]
 # the smallest error, and fewer wrong turns when they were counted still less at first
 _CAUTION = 3.0
 _FIRST_CAUTION = 2.2
+# a few structures alone would call the tissue rigid: bends that the first weight counts for
+_HABIT = 6.0
 
 
 class ImageModel(Protocol):
@@ -213,6 +215,7 @@ def fit_model(
     """
     bending = lattice.bending.toarray()
     current = coefficients
+    usual = stiffness
     freedom = float(lattice.size)
     # affine motions cost no bending, so they do not count as penalised freedom
     null = 12 if min(lattice.grid.shape_zyx) > 1 else 6
@@ -233,7 +236,8 @@ def fit_model(
             freedom = float(lattice.size - stiffness * trace_solve(factor, bending))
             energy = float(solution @ bending @ solution)
             if adapt:
-                stiffness = min(max(freedom - null, 1.0) / max(energy, 1e-30), stiffest)
+                known = max(freedom - null, 0.0) + _HABIT
+                stiffness = min(known / (energy + _HABIT / usual), stiffest)
         step = float(np.abs(lattice.field(solution.reshape(current.shape) - current)).max())
         current = solution.reshape(current.shape)
         progress(stage, (iteration + 1) / iterations, f"largest step {step:.0f} nm")

@@ -286,4 +286,7 @@ def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
     if best <= 0.25:
         return 0.0
     margin = (best - max(max(others, default=0.0), 0.0)) / best
-    return float(min(np.clip((margin - 0.05) / 0.30, 0.0, 1.0), np.clip((best - 0.25) / 0.2, 0, 1)))
+    # a place known by a small part of the field is a doubtful one
+    shared = np.clip((ranked[0].overlap - 0.4) / 0.25, 0.0, 1.0)
+    clear = np.clip((margin - 0.05) / 0.30, 0.0, 1.0)
+    return float(min(clear, np.clip((best - 0.25) / 0.2, 0, 1), shared))

@@ -12,11 +12,14 @@ from clemkit.provenance import Progress
 from clemkit.registration.features import FixedFeatures, fixed_features, moving_image
 from clemkit.registration.initial import Initial, find_near
 from clemkit.registration.scales import blur_nm, expected_scale
-from clemkit.registration.search import SearchOutcome, find_start, search_voxel_nm
+from clemkit.registration.search import CONVINCING, SearchOutcome, find_start, search_voxel_nm
 from clemkit.registration.settings import Settings
 from clemkit.volumes import Volume
 
 __all__ = ["Start", "find_volumes_start", "require_usable"]
+
+
+_SAME_CONTRAST = 0.7  # grey images that agree so well show the same tissue in the same way
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,11 @@ def find_volumes_start(
         quick=False,
         initial=initial,
     )
+    alike = other.outcome.best.correlation > _SAME_CONTRAST
     if other.outcome.confidence <= found.outcome.confidence:
         return found, features
+    if found.outcome.confidence >= CONVINCING and not alike:
+        return found, features  # what was drawn as corresponding is worth more than likeness
     if other.objection is not None:
         raise RegistrationError(other.objection)
     warnings.append(

@@ -125,7 +125,7 @@ def test_displacement_is_recovered_far_below_the_voxel(which, truth, request):
 
 
 def test_the_evidence_stiffens_what_does_not_bend(bent, straight):
-    assert straight[0].stiffness > 10 * bent[0].stiffness
+    assert straight[0].stiffness > 2 * bent[0].stiffness
     assert straight[0].freedom < bent[0].freedom - 10
     assert straight[0].freedom > 12  # affine motions stay free
 
