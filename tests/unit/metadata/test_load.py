@@ -123,7 +123,9 @@ def test_broken_yaml_names_the_line():
 def test_wrong_encoding(tmp_path):
     path = tmp_path / "latin.yaml"
     path.write_bytes("name: Müller\n".encode("latin-1"))
-    with pytest.raises(FormatError, match="expected UTF-8; found byte 0xfc in line 1; save it again"):
+    with pytest.raises(
+        FormatError, match="expected UTF-8; found byte 0xfc in line 1; save it again"
+    ):
         read_document(path)
 
 

@@ -29,7 +29,8 @@ def steps(text):
             ["Dissection", "ChemicalFixation"],
         ),
         (
-            "Cells grown on sapphire discs for 2 d were dipped in 20% Ficoll and high-pressure frozen.",
+            "Cells grown on sapphire discs for 2 d were dipped in 20% Ficoll and "
+            "high-pressure frozen.",
             ["CellCulture", "Incubation", "HighPressureFreezing"],
         ),
         (
