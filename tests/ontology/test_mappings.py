@@ -15,7 +15,7 @@ from clemkit.metadata.model_map import expand_curie, model_map
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "ontology" / "mappings"
-SHARED = Path(os.environ.get("CLEMKIT_SHARED", ROOT / "shared"))
+SHARED = Path(os.environ.get("CLEMKIT_SHARED", ROOT.parent / "shared"))
 NAMES = ("bia", "emg", "empiar", "obo", "ome", "prov", "rembi", "schema-org", "spw")
 COLUMNS = [
     "subject_id", "subject_category", "predicate_id", "object_id", "object_label",

@@ -14,7 +14,7 @@ from clemkit.metadata.model_map import expand_curie, model_map
 ROOT = Path(__file__).parents[2]
 ONTOLOGY = ROOT / "ontology"
 MODULES = sorted(ONTOLOGY.glob("*.yaml"))
-SHARED = Path(os.environ.get("CLEMKIT_SHARED", ROOT / "shared"))
+SHARED = Path(os.environ.get("CLEMKIT_SHARED", ROOT.parent / "shared"))
 STEP_CLASSES = {
     # the eleven of the EMPIAR Specimen Preparation Widget
     "ChemicalFixation", "Rinsing", "Incubation", "Staining", "PlungeFreezing",

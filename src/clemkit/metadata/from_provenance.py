@@ -22,6 +22,7 @@ _KINDS = {
     "sampling": "landmark_detection",
     "landmarks": "landmark_detection",
     "registration": "registration",
+    "target": "evaluation",  # where it lies in the block, for trimming
     "composition": "registration",  # of registrations, along a graph of images
     "warping": "warping",
     "warp": "warping",

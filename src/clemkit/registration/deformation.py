@@ -105,6 +105,8 @@ def fit_deformation(
     settings: Settings,
     progress: Progress,
     guides: Sequence[Guide] = (),
+    *,
+    alike: bool,
 ) -> tuple[ModelFit, Structures]:
     """Fit under the model of the moving image, or on normalised images without labels.
 
@@ -116,6 +118,8 @@ def fit_deformation(
         Deformation so far.
     guides : sequence of Guide
         Landmarks and further structures.
+    alike : bool
+        Whether both images show the same things, so that one is a model of the other.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def fit_deformation(
             progress=progress,
         )
         return fit, structures
-    if features.labels is None:
+    if features.labels is None and alike:
         fit, grid = grey_fit(
             features,
             crop,
@@ -176,7 +180,7 @@ def fit_deformation(
             np.prod(np.maximum(reach / np.array(work.voxel_size_zyx_nm), 1.0))
         ),
         step_limit_nm=1.5 * blur,
-        adapt=False,
+        adapt=levels.detail_nm == 0,
         more=[g.on_model(level, None) for g in guides],
         progress=progress,
     )

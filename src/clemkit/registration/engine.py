@@ -238,13 +238,24 @@ def _register(wanted: _Wanted) -> RegistrationResult:
         note["metric"] = levels.correlation
     noted, odd = {}, {}
     with clock.stage("model fit") as note:
-        fit, structures = fit_deformation(features, crop, found, levels, settings, progress, guides)
+        # electrons and X-rays meet heavy metal; light shows what was labelled
+        alike = (fixed.modality == "lm") == (moving.modality == "lm")
+        fit, structures = fit_deformation(
+            features, crop, found, levels, settings, progress, guides, alike=alike
+        )
         if pairs is not None:
             odd = pairs.odd(fit)
             if pairs.weight == "hard":
                 levels = replace(levels, lattice=fit.lattice, coefficients=fit.coefficients)
                 fit, structures = fit_deformation(
-                    features, crop, found, levels, settings, progress, [pairs, *guides[1:]]
+                    features,
+                    crop,
+                    found,
+                    levels,
+                    settings,
+                    progress,
+                    [pairs, *guides[1:]],
+                    alike=alike,
                 )
         try:
             fit = unfold(fit, best.affine.linear, features.grid, warnings)

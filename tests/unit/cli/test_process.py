@@ -43,7 +43,12 @@ def python(code: str) -> list[str]:
 def test_ctrl_c_is_one_line_and_130():
     code = SLOW_WORKFLOW + MAIN.format(arguments=["info", "x"])
     with subprocess.Popen(
-        python(code), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        python(code),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a test run in the background inherits that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             assert process.stdout is not None

@@ -387,7 +387,7 @@ def test_documents_are_told_apart():
     assert not is_spw([])
 
 
-SHARED = Path(os.environ.get("CLEMKIT_SHARED", Path(__file__).parents[4] / "shared"))
+SHARED = Path(os.environ.get("CLEMKIT_SHARED", Path(__file__).parents[5] / "shared"))
 
 
 @pytest.mark.parametrize("name", ["SPW-10001.json", "t1.json"])
