@@ -18,8 +18,8 @@ from clemkit.registration.pull import AffineMap, Pull, resample_to
 __all__ = ["Candidate", "compare_candidates", "refine_poses"]
 
 FloatImage = NDArray[np.float32]
-_STRETCH = (1.35, 1.7)  # beyond what was searched: from credible to impossible
-_TISSUE = 0.2  # a tenth of the field compressed to less: nothing true was seen there
+_STRETCH = (1.35, 1.7)  # beyond what was searched: credible, impossible; a guess
+_TISSUE = 0.2  # a tenth of the field compressed to less is doubted; a guess
 
 
 @dataclass(frozen=True, slots=True, eq=False)

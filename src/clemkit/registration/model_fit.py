@@ -34,7 +34,8 @@ FloatImage = NDArray[np.float32]
 # the smallest error, and fewer wrong turns when they were counted still less at first
 _CAUTION = 3.0
 _FIRST_CAUTION = 2.2
-# a few structures alone would call the tissue rigid: bends that the first weight counts for
+# a few structures alone would call the tissue rigid: bends that the first weight counts for;
+# a guess, tried on one X-ray phantom
 _HABIT = 6.0
 
 

@@ -45,7 +45,8 @@ __all__ = [
 
 FloatImage = NDArray[np.float32]
 _WORK_VOXELS = 700_000
-_GREY_CAUTION = 0.6  # residuals of grey images are mostly noise; see CountedNoise
+# residuals of grey images are mostly noise; chosen on two simulated CT pairs
+_GREY_CAUTION = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
