@@ -112,7 +112,7 @@ def refine_poses(
             affine, match, strain = match_affine(
                 Pull(c.sign * image, moving_grid, grid, c.affine),
                 work,
-                iterations=12,
+                iterations=6 if number == 0 else 12,  # the first round only sorts
                 strain=c.strain,
                 correlation_volume=voxels,
                 step_limit_nm=1.5 * blur,

@@ -10,7 +10,7 @@ import scipy.linalg as sl
 from clemkit.errors import NotConvergedError
 from clemkit.geometry import FloatArray
 
-__all__ = ["positive_factor"]
+__all__ = ["inverse_from_factor", "positive_factor"]
 
 
 def positive_factor(matrix: FloatArray) -> tuple[Any, bool]:
@@ -34,3 +34,14 @@ def positive_factor(matrix: FloatArray) -> tuple[Any, bool]:
             f"({error}); the placement is probably wrong, or an image holds extreme values"
         ) from error
     return factor
+
+
+def inverse_from_factor(factor: tuple[Any, bool]) -> FloatArray:
+    """Return the inverse of the factored matrix; a third of the work of solving for it."""
+    lower, is_lower = factor
+    assert is_lower
+    inverse, info = sl.lapack.dpotri(lower, lower=1)
+    if info != 0:  # pragma: no cover - a factor has no zero on its diagonal
+        raise NotConvergedError("deformation: expected a solvable system; found a singular one")
+    inverse = np.tril(inverse)
+    return np.asarray(inverse + np.tril(inverse, -1).T)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from clemkit.geometry import FloatArray, Grid, Space
 from clemkit.transforms import BSpline
 
-__all__ = ["FfdLattice"]
+__all__ = ["FfdLattice", "quadratic_forms"]
 
 
 def _cubic_weights(t: FloatArray) -> FloatArray:
@@ -68,6 +69,45 @@ def _gram_1d(count: int, order: int) -> FloatArray:
     for start in range(count - 3):
         gram[start : start + 4, start : start + 4] += local
     return gram
+
+
+@numba.njit(cache=True, nogil=True)
+def quadratic_forms(matrix, shape, first, weights):  # type: ignore[no-untyped-def]
+    """Return ``rows @ matrix @ rows`` for each row of basis values, over its 64 control points.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        Over all control points.
+    shape : tuple of int
+        Control points per axis.
+    first, weights
+        Of :meth:`FfdLattice.local_rows`.
+
+    Returns
+    -------
+    (N,) array
+    """
+    out = np.empty(len(first))
+    index = np.empty(64, np.int64)
+    value = np.empty(64)
+    for p in range(len(first)):
+        m = 0
+        for k in range(4):
+            for j in range(4):
+                row = ((first[p, 0] + k) * shape[1] + first[p, 1] + j) * shape[2] + first[p, 2]
+                for i in range(4):
+                    index[m] = row + i
+                    value[m] = weights[p, 0, k] * weights[p, 1, j] * weights[p, 2, i]
+                    m += 1
+        total = 0.0
+        for a in range(64):
+            part = 0.0
+            for b in range(64):
+                part += matrix[index[a], index[b]] * value[b]
+            total += value[a] * part
+        out[p] = total
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +204,33 @@ class FfdLattice:
         z, y, x = factors
         product = z[:, :, None, None] * y[:, None, :, None] * x[:, None, None, :]
         return product.reshape(len(points_zyx_nm), -1)
+
+    def local_rows(self, points_zyx_nm: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return what :meth:`rows` holds without its zeros.
+
+        Parameters
+        ----------
+        points_zyx_nm : (N, 3) array
+            Clamped to the domain.
+
+        Returns
+        -------
+        first : (N, 3) int array
+            First control point per axis.
+        weights : (N, 3, 4) array
+            Basis values of it and the next three.
+        """
+        first = np.empty(points_zyx_nm.shape, np.int64)
+        weights = np.empty((*points_zyx_nm.shape, 4))
+        for axis in range(3):
+            count = self.shape[axis]
+            position = (
+                points_zyx_nm[:, axis] - self.lattice.origin_zyx_nm[axis]
+            ) / self.spacing_zyx_nm[axis]
+            position = np.clip(position, 1, count - 2)
+            first[:, axis] = np.clip(np.floor(position).astype(int) - 1, 0, count - 4)
+            weights[:, axis] = _cubic_weights(position - first[:, axis] - 1)
+        return first, weights
 
     @cached_property
     def _pairs(

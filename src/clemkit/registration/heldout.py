@@ -21,8 +21,8 @@ from scipy import ndimage as ndi
 from scipy.optimize import minimize
 
 from clemkit.geometry import FloatArray, Grid
-from clemkit.registration.factor import positive_factor
-from clemkit.registration.ffd_lattice import FfdLattice
+from clemkit.registration.factor import inverse_from_factor, positive_factor
+from clemkit.registration.ffd_lattice import FfdLattice, quadratic_forms
 from clemkit.registration.model_fit import ModelFit
 from clemkit.registration.result import ErrorEstimate
 from clemkit.registration.structures import Structures
@@ -139,7 +139,7 @@ def hold_out(
         ]
         if not members:
             continue
-        inverse = sl.cho_solve(factor, np.eye(lattice.size))
+        inverse = inverse_from_factor(factor)
         pull = np.stack([np.bincount(flat, w * residual * g[a], count) for a in range(3)], axis=1)
         spread = _covariance_at(lattice, inverse, structures.centres_zyx_nm[members])
         for p, s in zip(members, spread, strict=True):
@@ -183,14 +183,14 @@ def _two_scales(d: FloatArray, c: FloatArray, s: FloatArray) -> tuple[float, flo
 
 def _covariance_at(lattice: FfdLattice, inverse: FloatArray, points: FloatArray) -> FloatArray:
     """Return the posterior covariance ``(N, 3, 3)`` of the displacement at points."""
-    rows = lattice.rows(points)
+    first, weights = lattice.local_rows(points)
     n = int(np.prod(lattice.shape))
     out = np.zeros((len(points), 3, 3))
     moving_axes = [a for a in range(3) if lattice.grid.shape_zyx[a] > 1]
     for a in moving_axes:
-        for b in moving_axes:
-            block = inverse[a * n : (a + 1) * n, b * n : (b + 1) * n]
-            out[:, a, b] = np.einsum("pi,ij,pj->p", rows, block, rows, optimize=True)
+        for b in [axis for axis in moving_axes if axis >= a]:
+            block = np.ascontiguousarray(inverse[a * n : (a + 1) * n, b * n : (b + 1) * n])
+            out[:, a, b] = out[:, b, a] = quadratic_forms(block, lattice.shape, first, weights)
     return out
 
 
@@ -221,7 +221,7 @@ def spread_map(fit: ModelFit, coarse: Grid, linear: FloatArray, scale: float) ->
 
 def _posterior(fit: ModelFit) -> FloatArray:
     matrix = fit.normal + fit.stiffness * fit.lattice.bending.toarray()
-    return np.asarray(sl.cho_solve(positive_factor(matrix), np.eye(len(matrix))))
+    return inverse_from_factor(positive_factor(matrix))
 
 
 def estimate_error(

@@ -25,7 +25,7 @@ from clemkit.registration.rotations import optical_axis_rotations
 from clemkit.registration.search import (
     CONVINCING,
     SearchOutcome,
-    find_start,
+    PoseSearch,
     pose_confidence,
     prior_stiffness,
     same_place,
@@ -131,7 +131,7 @@ def find_near(
 ) -> tuple[SearchOutcome | None, str | None]:
     """Refine a given start and compare it with other places.
 
-    Parameters are those of :func:`~clemkit.registration.search.find_start`.
+    Parameters are those of :class:`~clemkit.registration.search.PoseSearch`.
 
     Returns
     -------
@@ -212,7 +212,7 @@ def find_near(
         return outcome, None
     if others and pose_confidence([others[0], best], grid) >= CONVINCING:
         return outcome, _objection(initial, best, others[0], grid)
-    asked = find_start(
+    search = PoseSearch(
         fixed,
         moving,
         blur_zyx_nm=blur_zyx_nm,
@@ -220,9 +220,10 @@ def find_near(
         expected_scale=expected_scale,
         both_signs=both_signs,
         try_everything=False,
-        stop_early=True,
         progress=progress,
     )
+    search.advance()
+    asked = search.outcome
     if asked is None or asked.confidence < CONVINCING:
         return outcome, None
     if same_place(asked.best, best, grid) and asked.best.is_mirror == best.is_mirror:

@@ -3,7 +3,8 @@
 For each rotation (and scale and, if asked, mirror) the fixed template is turned into the moving
 frame at a coarse voxel size and correlated with the moving image at every shift by FFT. The
 energy of the moving image under the template and the share of the template inside the field of
-view enter at every shift (masked normalised correlation).
+view enter at every shift (masked normalised correlation). Both change little with a small turn, so
+that turns close to each other share them; the peaks are then scored with their own.
 
 References
 ----------
@@ -27,6 +28,8 @@ from clemkit.registration.sampling import sample_displaced
 __all__ = ["Pose", "search_pose"]
 
 FloatImage = NDArray[np.float32]
+_LIKE_TURN = 0.2  # largest change of a unit vector, for which the support is as good as the same
+_PEAKS = 6  # blocks per orientation whose score is taken exactly
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +85,10 @@ def _template(
 
 @numba.njit(cache=True, nogil=True)
 def _block_maxima(numerator, energy, overlap, sign, total, norm, minimum):  # type: ignore[no-untyped-def]
-    """Return the best score of each block of 8 voxels a side, and where it is."""
+    """Return the best score of each block of 8 voxels a side, and where it is.
+
+    The shares belong to a neighbouring turn, so a little less than the minimum passes.
+    """
     nz, ny, nx = numerator.shape
     bz, by, bx = (nz + 7) // 8, (ny + 7) // 8, (nx + 7) // 8
     values = np.zeros(bz * by * bx, np.float32)
@@ -94,7 +100,7 @@ def _block_maxima(numerator, energy, overlap, sign, total, norm, minimum):  # ty
             for i in range(nx):
                 share = min(overlap[k, j, i] / total, np.float32(1.0))
                 top = sign * numerator[k, j, i]
-                if share < minimum or top <= 0:
+                if share < np.float32(0.9) * minimum or top <= 0:
                     continue
                 # correlation within the overlap, times the square root of the overlap
                 score = top / np.sqrt(max(energy[k, j, i], floor) * norm)
@@ -105,6 +111,50 @@ def _block_maxima(numerator, energy, overlap, sign, total, norm, minimum):  # ty
                     places[block, 1] = j
                     places[block, 2] = i
     return values, places
+
+
+@numba.njit(cache=True, nogil=True)
+def _exact_score(moving, template, support, shift, sign, total, norm, minimum, floor):  # type: ignore[no-untyped-def]
+    """Return the masked correlation at one shift, times the root of the overlap; 0 if unusable."""
+    nz, ny, nx = moving.shape
+    tz, ty, tx = template.shape
+    top, energy, share = 0.0, 0.0, 0.0
+    for k in range(max(0, -shift[0]), min(tz, nz - shift[0])):
+        for j in range(max(0, -shift[1]), min(ty, ny - shift[1])):
+            for i in range(max(0, -shift[2]), min(tx, nx - shift[2])):
+                m = support[k, j, i]
+                if m > 0:
+                    v = moving[k + shift[0], j + shift[1], i + shift[2]]
+                    top += v * template[k, j, i]
+                    energy += m * v * v
+                    share += m
+    if share < minimum * total or sign * top <= 0:
+        return 0.0
+    return sign * top / np.sqrt(max(energy, floor) * norm)
+
+
+class _Surroundings:
+    """Energy and overlap under the support of a turn, kept for turns that are much the same."""
+
+    def __init__(self, moving: FloatImage, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self._energy_f = sf.rfftn(moving * moving, shape)
+        self._field_f = sf.rfftn(np.ones_like(moving), shape)
+        self._linear: FloatArray | None = None
+        self.energy = self.overlap = np.zeros(0, np.float32)
+        self.floor = 0.0
+
+    def at(self, linear: FloatArray, support: FloatImage) -> None:
+        """Make ``energy`` and ``overlap`` those of *support*, or of one turned very little."""
+        if self._linear is not None:
+            change = np.linalg.norm(linear - self._linear, 2) / np.linalg.norm(linear, 2)
+            if change < _LIKE_TURN:
+                return
+        support_f = np.conj(sf.rfftn(support, self.shape))
+        self.energy = sf.irfftn(self._energy_f * support_f, self.shape)
+        self.overlap = sf.irfftn(self._field_f * support_f, self.shape)
+        self.floor = 0.05 * float(self.energy.max())
+        self._linear = linear
 
 
 def search_pose(
@@ -153,14 +203,14 @@ def search_pose(
     voxel = np.array(moving_grid.voxel_size_zyx_nm)
     flat = np.array(moving.shape) == 1
     spans = np.max([np.abs(m) @ (fixed_grid.extent_zyx_nm / 2) for m in linears], axis=0)
-    reach = int(np.ceil(np.max((spans / voxel)[~flat]))) + 1
+    # shifts that leave less than the minimum inside need no room of their own
+    room = np.ceil((1 - minimum_overlap) * (2 * np.ceil(spans / voxel) + 1)) + 1
     shape = tuple(
-        sf.next_fast_len(int(n + (0 if f else 2 * reach + 1)), True)
-        for n, f in zip(moving.shape, flat, strict=True)
+        sf.next_fast_len(int(n + (0 if f else r)), True)
+        for n, f, r in zip(moving.shape, flat, room, strict=True)
     )
     moving_f = sf.rfftn(moving, shape)
-    energy_f = sf.rfftn(moving * moving, shape)
-    field_f = sf.rfftn(np.ones_like(moving), shape)
+    around = _Surroundings(moving, shape)
     origin = np.array(moving_grid.origin_zyx_nm)
     poses: list[Pose] = []
     centre = fixed_grid.centre_zyx_nm
@@ -171,9 +221,7 @@ def search_pose(
         if total == 0:
             continue
         half = (np.array(template.shape) - 1) // 2
-        support_f = np.conj(sf.rfftn(support, shape))
-        energy = sf.irfftn(energy_f * support_f, shape)
-        overlap = sf.irfftn(field_f * support_f, shape)
+        around.at(linear, support)
         variants = [(linear, template)]
         if mirrored:
             flipped = linear @ np.diag([-1.0, 1.0, 1.0])
@@ -185,17 +233,27 @@ def search_pose(
             numerator = sf.irfftn(moving_f * np.conj(sf.rfftn(image, shape)), shape)
             for sign in signs:
                 values, places = _block_maxima(
-                    numerator, energy, overlap, np.float32(sign), np.float32(total),
+                    numerator, around.energy, around.overlap, np.float32(sign), np.float32(total),
                     np.float32(norm), np.float32(minimum_overlap),
                 )  # fmt: skip
-                for k in np.argsort(values)[::-1][:keep_per_rotation]:
+                peaks = []
+                for k in np.argsort(values)[::-1][:_PEAKS]:
                     if values[k] <= 0:
                         continue
                     shift = places[k]
                     shift = np.where(shift >= np.array(moving.shape), shift - shape, shift)
+                    score = _exact_score(
+                        moving, image, support, shift, sign, total, norm, minimum_overlap,
+                        around.floor,
+                    )  # fmt: skip
+                    peaks.append((score, shift))
+                peaks.sort(key=lambda peak: -peak[0])
+                for score, shift in peaks[:keep_per_rotation]:
+                    if score <= 0:
+                        continue
                     # a template that starts at a shift has its centre half its size further
                     target = origin + (shift + half) * voxel
-                    poses.append(Pose(variant, target - variant @ centre, float(values[k]), sign))
+                    poses.append(Pose(variant, target - variant @ centre, float(score), sign))
         if number % 25 == 0:
             top = max((p.score for p in poses), default=0.0)
             progress(stage, (number + 1) / len(linears), f"best correlation {top:.2f}")

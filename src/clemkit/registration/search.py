@@ -20,8 +20,8 @@ from clemkit.registration.settings import Settings
 
 __all__ = [
     "CONVINCING",
+    "PoseSearch",
     "SearchOutcome",
-    "find_start",
     "pose_confidence",
     "prior_stiffness",
     "same_place",
@@ -86,19 +86,8 @@ def prior_stiffness(grid: Grid, size: int, strain: float = 0.03) -> float:
     return (size / 3) / (3 * volume * curvature**2)
 
 
-def find_start(
-    fixed: FixedFeatures,
-    moving: MovingFeatures,
-    *,
-    blur_zyx_nm: FloatArray,
-    settings: Settings,
-    expected_scale: float,
-    both_signs: bool,
-    try_everything: bool,
-    stop_early: bool = False,
-    progress: Progress = no_progress,
-) -> SearchOutcome | None:
-    """Search tiers of poses until one is convincing.
+class PoseSearch:
+    """Tiers of pose search for one channel, each wider than the last.
 
     Parameters
     ----------
@@ -111,26 +100,106 @@ def find_start(
         Whether structures may be dark in the moving image.
     try_everything : bool
         Whether all rotations are tried when the optical-axis search does not convince.
-    stop_early : bool
-        Whether to stop after the first tier, since another channel already convinces.
+    progress : Progress
 
-    Returns
-    -------
-    SearchOutcome or None
-        None when there was nothing to correlate.
+    Attributes
+    ----------
+    outcome : SearchOutcome or None
+        After the tiers so far; None when there was nothing to correlate.
     """
-    voxel = search_voxel_nm(fixed, moving.grid, settings)
-    blur = voxel / 2
-    template, template_grid = fixed.template(max(voxel / 4, 1e-9), blur_zyx_nm)
-    coarse = coarse_grid(moving.grid, voxel)
-    image = resample_to(
-        gaussian_blur_nm(moving.image, blur, moving.grid.voxel_size_zyx_nm), moving.grid, coarse
-    )
-    soft = gaussian_blur_nm(template, blur, template_grid.voxel_size_zyx_nm)
-    span = sorted(template_grid.extent_zyx_nm)[-1]
+
+    def __init__(
+        self,
+        fixed: FixedFeatures,
+        moving: MovingFeatures,
+        *,
+        blur_zyx_nm: FloatArray,
+        settings: Settings,
+        expected_scale: float,
+        both_signs: bool,
+        try_everything: bool,
+        progress: Progress = no_progress,
+    ) -> None:
+        voxel = search_voxel_nm(fixed, moving.grid, settings)
+        self._blur = voxel / 2
+        self._template, self._grid = fixed.template(max(voxel / 4, 1e-9), blur_zyx_nm)
+        self._coarse = coarse_grid(moving.grid, voxel)
+        self._image = resample_to(
+            gaussian_blur_nm(moving.image, self._blur, moving.grid.voxel_size_zyx_nm),
+            moving.grid,
+            self._coarse,
+        )
+        self._soft = gaussian_blur_nm(self._template, self._blur, self._grid.voxel_size_zyx_nm)
+        self._moving, self._settings = moving, settings
+        self._both_signs, self._progress = both_signs, progress
+        self._tiers = _tiers(self._grid, voxel, settings, expected_scale, try_everything)
+        self._pool: list[Pose] = []
+        self._done: list[str] = []
+        self.outcome: SearchOutcome | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all tiers have been searched."""
+        return not self._tiers
+
+    @property
+    def convincing(self) -> bool:
+        """Whether one pose stands out."""
+        return self.outcome is not None and self.outcome.confidence >= CONVINCING
+
+    def advance(self) -> None:
+        """Search the next tier, and choose among all poses so far."""
+        name, linears = self._tiers.pop(0)
+        self._pool += search_pose(
+            self._image,
+            self._coarse,
+            self._soft,
+            self._grid,
+            linears,
+            minimum_overlap=self._settings.minimum_overlap,
+            mirrored=True,
+            both_signs=self._both_signs,
+            keep=60,
+            stage=f"pose search ({name})",
+            progress=self._progress,
+        )
+        self._done.append(name)
+        if not self._pool:
+            return
+        self._pool.sort(key=lambda p: -p.score)
+        self.outcome = _choose(
+            self._pool,
+            self._moving,
+            self._template,
+            self._grid,
+            self._blur,
+            self._settings,
+            tuple(self._done),
+            self._progress,
+        )
+
+    def agreement_at(self, pose: Candidate) -> float:
+        """Return the correlation near a pose that another channel found."""
+        refined = refine_poses(
+            [Pose(pose.affine.linear, pose.affine.translation_zyx_nm, 0.0, pose.sign)],
+            self._moving.image,
+            self._moving.grid,
+            self._template,
+            self._grid,
+            blurs_nm=(self._blur, 0.7 * self._blur),
+            keep=(1, 1),
+        )
+        return refined[0].correlation if refined else 0.0
+
+
+def _tiers(
+    grid: Grid, voxel: float, settings: Settings, expected_scale: float, try_everything: bool
+) -> list[tuple[str, list[FloatArray]]]:
+    """Return names and linear parts, in the order in which they are searched."""
+    span = sorted(grid.extent_zyx_nm)[-1]
     step = float(np.clip(2 * 1.55 * voxel / span, np.deg2rad(4), np.deg2rad(14)))
     tilt = float(np.clip(1.25 * step, np.deg2rad(9), np.deg2rad(14)))
-    flat = min(template_grid.shape_zyx) == 1
+    flat = min(grid.shape_zyx) == 1
     max_tilt = 0.0 if flat else np.deg2rad(settings.max_tilt_deg)
     near = optical_axis_rotations(step, tilt, min(tilt, max_tilt) + 1e-6)
     rough = 1.3 * step
@@ -149,33 +218,7 @@ def find_start(
         tiers.append(("all rotations", [expected_scale * r for r in uniform_rotations(count)]))
     if settings.any_orientation and not flat:
         tiers = tiers[-1:]
-    pool: list[Pose] = []
-    done: list[str] = []
-    outcome: SearchOutcome | None = None
-    for name, linears in tiers:
-        pool += search_pose(
-            image,
-            coarse,
-            soft,
-            template_grid,
-            linears,
-            minimum_overlap=settings.minimum_overlap,
-            mirrored=True,
-            both_signs=both_signs,
-            keep=60,
-            stage=f"pose search ({name})",
-            progress=progress,
-        )
-        done.append(name)
-        if not pool:
-            continue
-        pool.sort(key=lambda p: -p.score)
-        outcome = _choose(
-            pool, moving, template, template_grid, blur, settings, tuple(done), progress
-        )
-        if stop_early or (outcome is not None and outcome.confidence >= CONVINCING):
-            break
-    return outcome
+    return tiers
 
 
 def _choose(

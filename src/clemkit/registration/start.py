@@ -12,7 +12,7 @@ from clemkit.provenance import Progress
 from clemkit.registration.features import FixedFeatures, fixed_features, moving_image
 from clemkit.registration.initial import Initial, find_near
 from clemkit.registration.scales import blur_nm, expected_scale
-from clemkit.registration.search import CONVINCING, SearchOutcome, find_start, search_voxel_nm
+from clemkit.registration.search import CONVINCING, PoseSearch, SearchOutcome, search_voxel_nm
 from clemkit.registration.settings import Settings
 from clemkit.volumes import Volume
 
@@ -22,6 +22,7 @@ __all__ = ["Start", "find_volumes_start", "require_usable"]
 # grey images that agree so well show the same tissue in the same way; between one phantom (0.49)
 # and three simulated pairs (0.77 to 0.98)
 _SAME_CONTRAST = 0.7
+_CLEAR = 0.8  # confidence of a channel that makes searching the others unnecessary
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,11 @@ def _search(
     everything = settings.any_orientation
     if everything is None:
         everything = moving.modality != "lm" or moving_labels is not None
-    best: Start | None = None
-    scores: list[str] = []
+    scores: dict[int, float] = {}
+    found: dict[int, Start] = {}
+    searches: dict[int, PoseSearch] = {}
     for channel in channels:
         image = moving_image(moving, moving_labels, channel, voxel / 3, features.normalisation_nm)
-        objection: str | None = None
         if initial is not None:
             outcome, objection = find_near(
                 features,
@@ -146,26 +147,39 @@ def _search(
                 both_signs=signs,
                 progress=progress,
             )
-        else:
-            outcome = find_start(
-                features,
-                image,
-                blur_zyx_nm=psf,
-                settings=settings,
-                expected_scale=scale,
-                both_signs=signs,
-                try_everything=everything,
-                stop_early=quick
-                or (len(channels) > 1 and best is not None and best.outcome.confidence > 0.8),
-                progress=progress,
-            )
-        if outcome is None:
+            if outcome is not None:
+                found[channel] = Start(channel, outcome, psf, objection)
             continue
-        name = moving.channels[channel] if moving.channels else str(channel)
-        scores.append(f"{name}: {outcome.best.correlation:.2f}")
-        rank = (outcome.confidence, outcome.best.score)
-        if best is None or rank > (best.outcome.confidence, best.outcome.best.score):
-            best = Start(channel, outcome, psf, objection)
+        search = PoseSearch(
+            features,
+            image,
+            blur_zyx_nm=psf,
+            settings=settings,
+            expected_scale=scale,
+            both_signs=signs,
+            try_everything=everything,
+            progress=progress,
+        )
+        clear = _best(found)
+        if clear is not None and clear.outcome.confidence > _CLEAR:
+            # the place is known: another channel is searched only if it shows more there
+            agreement = search.agreement_at(clear.outcome.best)
+            if agreement < searches[clear.channel].agreement_at(clear.outcome.best):
+                scores[channel] = agreement
+                continue
+        search.advance()
+        searches[channel] = search
+        if search.outcome is not None:
+            found[channel] = Start(channel, search.outcome, psf)
+    if not quick and not any(s.convincing for s in searches.values()):
+        for channel, search in searches.items():
+            while not (search.exhausted or search.convincing):
+                search.advance()
+            if search.outcome is not None:
+                found[channel] = Start(channel, search.outcome, psf)
+            if search.convincing:
+                break
+    best = _best(found)
     if best is None:
         raise RegistrationError(
             "pose search: expected at least one placement with the required overlap; found none; "
@@ -173,12 +187,21 @@ def _search(
             "the voxel sizes may be wrong (--fixed-voxel-size, --moving-voxel-size)"
         )
     if len(channels) > 1:
-        name = moving.channels[best.channel] if moving.channels else str(best.channel)
+        names = moving.channels or tuple(str(c) for c in range(moving.channel_count))
+        scores |= {c: start.outcome.best.correlation for c, start in found.items()}
+        each = ", ".join(f"{names[c]}: {scores[c]:.2f}" for c in sorted(scores))
         warnings.append(
-            f"moving channel {name} was chosen by its correlation ({', '.join(scores)}); "
+            f"moving channel {names[best.channel]} was chosen by its correlation ({each}); "
             "pass --moving-channel to decide"
         )
     return best
+
+
+def _best(found: dict[int, Start]) -> Start | None:
+    """Return the start whose pose stands out most."""
+    return max(
+        found.values(), key=lambda s: (s.outcome.confidence, s.outcome.best.score), default=None
+    )
 
 
 def require_usable(
