@@ -4,8 +4,9 @@
 >>> case.fixed, case.fixed_labels, case.moving  # doctest: +SKIP
 
 Kinds: ``simulated`` and ``simulated-ct`` (the external simulator, found through CLEMKIT_SHARED or
-beside the repository), ``phantom``, ``phantom-nuclei`` and ``phantom-xray`` (clemkit.testing), and
-``hela`` (real organelles, simulated LM). Simulated files are kept under ``.cases/``.
+beside the repository), ``phantom``, ``phantom-nuclei`` and ``phantom-xray`` (clemkit.testing),
+``hela`` (real organelles, simulated LM), and the real images of ``real_cases.py``: ``xray-cortex``,
+``platy-tissues``, ``nuclei3d``, ``ovule3d``. Simulated files are kept under ``.cases/``.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ from clemkit.volumes import Volume
 
 __all__ = ["Case", "Kind", "Level", "load_case", "simulated_folder"]
 
-Kind = Literal["simulated", "simulated-ct", "phantom", "phantom-nuclei", "phantom-xray", "hela"]
+Kind = Literal[
+    "simulated", "simulated-ct", "phantom", "phantom-nuclei", "phantom-xray", "hela",
+    "xray-cortex", "platy-tissues", "nuclei3d", "ovule3d",
+]  # fmt: skip
 Level = Literal["easy", "medium", "hard"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -237,6 +241,10 @@ def load_case(kind: Kind, level: Level, seed: int, *, z_flip: bool = False) -> C
         return _simulated(level, seed, "lm", flip)
     if kind == "simulated-ct":
         return _simulated(level, seed, "ct", flip)
+    if kind in ("xray-cortex", "platy-tissues", "nuclei3d", "ovule3d"):
+        from real_cases import load_real_case  # which imports this module
+
+        return load_real_case(kind, level, seed, z_flip=z_flip)
     family = FAMILIES[seed % len(FAMILIES)]
     if kind == "phantom-xray":
         x = make_xray_phantom(XraySpec.for_level(level, seed, z_flip=z_flip, family=family))

@@ -35,9 +35,15 @@ SHARES = {
     "hela": (1, 101),
     "phantom-xray": (1, 105),
     "simulated-ct": (1, 102),
+    "xray-cortex": (3, 101),
+    "platy-tissues": (3, 101),
+    "nuclei3d": (3, 101),
+    "ovule3d": (3, 101),
 }
 NEGATIVES = 7
-EXTERNAL = ("simulated", "simulated-ct", "hela")  # need the folder of shared tools and data
+EXTERNAL = (  # need the folder of shared tools and data
+    "simulated", "simulated-ct", "hela", "xray-cortex", "platy-tissues", "nuclei3d", "ovule3d",
+)  # fmt: skip
 ONE_THREAD = dict.fromkeys(
     (
         "OMP_NUM_THREADS",
