@@ -13,7 +13,7 @@ from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.intensity import gaussian_blur_nm
 from clemkit.registration.matching import coarse_grid, match_affine, match_lattice
 from clemkit.registration.pose_search import Pose
-from clemkit.registration.pull import AffineMap, Pull, resample_to
+from clemkit.registration.pull import AffineMap, Pull, border_trust, resample_to
 
 __all__ = ["Candidate", "compare_candidates", "refine_poses"]
 
@@ -161,6 +161,7 @@ def compare_candidates(
         grid=grid, spacing_zyx_nm=(spacing_nm,) * 3, margin_zyx_nm=(spacing_nm / 4,) * 3
     )
     voxels = float(np.prod(np.maximum(2.5 * blur_nm / np.array(grid.voxel_size_zyx_nm), 1.0)))
+    trust = border_trust(grid, np.full(3, blur_nm))
     out = []
     for index, c in enumerate(candidates):
         start = np.zeros((3, *lattice.shape))
@@ -175,6 +176,8 @@ def compare_candidates(
             stiffness=stiffness,
             correlation_volume=voxels,
             step_limit_nm=1.2 * blur_nm,
+            adapt=True,
+            trust=trust,
         )
         level = lattice
         if c.lattice is not None and c.coefficients is not None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from clemkit.geometry import FloatArray, Grid, Space
 from clemkit.transforms import BSpline
 
-__all__ = ["FfdLattice", "quadratic_forms"]
+__all__ = ["FfdLattice", "covariance_at"]
 
 
 def _cubic_weights(t: FloatArray) -> FloatArray:
@@ -72,7 +72,7 @@ def _gram_1d(count: int, order: int) -> FloatArray:
 
 
 @numba.njit(cache=True, nogil=True)
-def quadratic_forms(matrix, shape, first, weights):  # type: ignore[no-untyped-def]
+def _quadratic_forms(matrix, shape, first, weights):  # type: ignore[no-untyped-def]
     """Return ``rows @ matrix @ rows`` for each row of basis values, over its 64 control points.
 
     Parameters
@@ -362,3 +362,25 @@ class FfdLattice:
             source=self.grid.space,
             target=target,
         )
+
+
+def covariance_at(lattice: FfdLattice, inverse: FloatArray, points: FloatArray) -> FloatArray:
+    """Return the covariance ``(N, 3, 3)`` of the displacement at points.
+
+    Parameters
+    ----------
+    lattice : FfdLattice
+    inverse : (n, n) array
+        Covariance of all control displacements, nm².
+    points : (N, 3) array
+        nm.
+    """
+    first, weights = lattice.local_rows(points)
+    n = int(np.prod(lattice.shape))
+    out = np.zeros((len(points), 3, 3))
+    moving_axes = [a for a in range(3) if lattice.grid.shape_zyx[a] > 1]
+    for a in moving_axes:
+        for b in [axis for axis in moving_axes if axis >= a]:
+            block = np.ascontiguousarray(inverse[a * n : (a + 1) * n, b * n : (b + 1) * n])
+            out[:, a, b] = out[:, b, a] = _quadratic_forms(block, lattice.shape, first, weights)
+    return out

@@ -22,7 +22,7 @@ from scipy.optimize import minimize
 
 from clemkit.geometry import FloatArray, Grid
 from clemkit.registration.factor import inverse_from_factor, positive_factor
-from clemkit.registration.ffd_lattice import FfdLattice, quadratic_forms
+from clemkit.registration.ffd_lattice import covariance_at
 from clemkit.registration.model_fit import ModelFit
 from clemkit.registration.result import ErrorEstimate
 from clemkit.registration.structures import Structures
@@ -141,7 +141,7 @@ def hold_out(
             continue
         inverse = inverse_from_factor(factor)
         pull = np.stack([np.bincount(flat, w * residual * g[a], count) for a in range(3)], axis=1)
-        spread = _covariance_at(lattice, inverse, structures.centres_zyx_nm[members])
+        spread = covariance_at(lattice, inverse, structures.centres_zyx_nm[members])
         for p, s in zip(members, spread, strict=True):
             c = np.linalg.inv(information[p])
             points.append(structures.centres_zyx_nm[p])
@@ -181,19 +181,6 @@ def _two_scales(d: FloatArray, c: FloatArray, s: FloatArray) -> tuple[float, flo
     return float(a), float(b)
 
 
-def _covariance_at(lattice: FfdLattice, inverse: FloatArray, points: FloatArray) -> FloatArray:
-    """Return the posterior covariance ``(N, 3, 3)`` of the displacement at points."""
-    first, weights = lattice.local_rows(points)
-    n = int(np.prod(lattice.shape))
-    out = np.zeros((len(points), 3, 3))
-    moving_axes = [a for a in range(3) if lattice.grid.shape_zyx[a] > 1]
-    for a in moving_axes:
-        for b in [axis for axis in moving_axes if axis >= a]:
-            block = np.ascontiguousarray(inverse[a * n : (a + 1) * n, b * n : (b + 1) * n])
-            out[:, a, b] = out[:, b, a] = quadratic_forms(block, lattice.shape, first, weights)
-    return out
-
-
 def spread_map(fit: ModelFit, coarse: Grid, linear: FloatArray, scale: float) -> FloatImage:
     """Return the standard deviation of the mapped position on a coarse grid, nm.
 
@@ -213,7 +200,7 @@ def spread_map(fit: ModelFit, coarse: Grid, linear: FloatArray, scale: float) ->
         Root of the trace of the covariance.
     """
     inverse = _posterior(fit)
-    covariance = _covariance_at(fit.lattice, inverse, coarse.points())
+    covariance = covariance_at(fit.lattice, inverse, coarse.points())
     mapped = np.einsum("ai,nij,aj->n", linear, covariance, linear)
     sigma = _CALIBRATION * scale * np.sqrt(np.maximum(mapped, 0.0))
     return sigma.reshape(coarse.shape_zyx).astype(np.float32)

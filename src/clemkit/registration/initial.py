@@ -24,8 +24,8 @@ from clemkit.registration.pull import AffineMap, resample_to
 from clemkit.registration.rotations import optical_axis_rotations
 from clemkit.registration.search import (
     CONVINCING,
-    SearchOutcome,
     PoseSearch,
+    SearchOutcome,
     pose_confidence,
     prior_stiffness,
     same_place,

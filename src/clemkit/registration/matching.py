@@ -8,6 +8,7 @@ References
 ----------
 .. [1] Malis (2004), Improving vision-based control using efficient second-order minimization
    techniques, ICRA.
+.. [2] MacKay (1992), Bayesian interpolation, Neural Computation 4(3): the evidence update.
 """
 
 from __future__ import annotations
@@ -21,13 +22,25 @@ from numpy.typing import NDArray
 
 from clemkit.geometry import FloatArray, Grid
 from clemkit.registration.evidence import Evidence, gather
-from clemkit.registration.factor import positive_factor
+from clemkit.registration.factor import inverse_from_factor, positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
 from clemkit.registration.pull import AffineMap, Pull, gradient_nm, interior
 
-__all__ = ["Match", "coarse_grid", "compare", "match_affine", "match_lattice"]
+__all__ = [
+    "HABIT",
+    "Match",
+    "coarse_grid",
+    "compare",
+    "evidence_stiffness",
+    "match_affine",
+    "match_lattice",
+]
 
 FloatImage = NDArray[np.float32]
+# a few structures alone would call the tissue rigid: bends that the first weight counts for;
+# a guess, tried on one X-ray phantom
+HABIT = 6.0
+_ADAPTED = (1, 3, 6)  # iterations after which the evidence is asked; it costs as much as a step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +181,7 @@ def match_lattice(
     stiffness: float,
     correlation_volume: float,
     step_limit_nm: float,
+    adapt: bool = False,
     trust: FloatImage | None = None,
     more: Sequence[Evidence] = (),
 ) -> tuple[FloatArray, Match]:
@@ -188,6 +202,8 @@ def match_lattice(
         Voxels per independent residual.
     step_limit_nm : float
         Largest displacement per iteration.
+    adapt : bool
+        Whether the evidence changes the bending weight on the way.
     trust : (Z, Y, X) float32 array, optional
         0 where the images have no say, 1 where they have.
     more : sequence of Evidence
@@ -198,26 +214,61 @@ def match_lattice(
     coefficients, match
     """
     gradient_t = gradient_nm(template, pull.work_grid)
-    bending = stiffness * lattice.bending.toarray()
+    bending = lattice.bending.toarray()
+    usual = stiffness
     current = coefficients
     match = compare(pull, template, gradient_t, lattice.field(current))
-    for _ in range(iterations):
+    for iteration in range(iterations):
         weight = (match.weight / correlation_volume).astype(np.float32)
         if trust is not None:
             weight = weight * trust
         others, pulls = gather(more, current)
-        normal = lattice.normal_matrix(match.gradient, weight).toarray() + bending + others
+        data = lattice.normal_matrix(match.gradient, weight).toarray() + others
         right = pulls - lattice.project(weight * match.residual * match.gradient).ravel()
-        right -= bending @ current.ravel()
-        step = sl.cho_solve(positive_factor(normal), right).reshape(current.shape)
+        factor = positive_factor(data + stiffness * bending)
+        if adapt and iteration in _ADAPTED:
+            solution = sl.cho_solve(factor, data @ current.ravel() + right)
+            stiffness = evidence_stiffness(lattice, factor, bending, solution, stiffness, usual)
+            factor = positive_factor(data + stiffness * bending)
+        right -= stiffness * (bending @ current.ravel())
+        step = sl.cho_solve(factor, right).reshape(current.shape)
         move = np.abs(lattice.field(step)).max(axis=0)
         # what has no say is carried along, however far
-        size = float(move.max() if trust is None else (move * trust).max())
+        size = float(move.max() if trust is None else (move * (trust > 0.3)).max())
         current = current + step * min(1.0, step_limit_nm / max(size, 1e-9))
         match = compare(pull, template, gradient_t, lattice.field(current))
         if size < 0.03 * step_limit_nm:
             break
     return current, match
+
+
+def evidence_stiffness(
+    lattice: FfdLattice,
+    factor: tuple[FloatArray, bool],
+    bending: FloatArray,
+    solution: FloatArray,
+    stiffness: float,
+    usual: float,
+) -> float:
+    """Return the bending weight that raises the evidence: well-determined bends over energy [2]_.
+
+    Parameters
+    ----------
+    lattice : FfdLattice
+    factor
+        Cholesky factor of the data's matrix plus *stiffness* times *bending*.
+    bending : (n, n) array
+    solution : (n,) array
+        Control displacements with that weight.
+    stiffness, usual : float
+        The present weight, and the one expected before any data.
+    """
+    # affine motions cost no bending, so they do not count as penalised freedom
+    null = 12 if min(lattice.grid.shape_zyx) > 1 else 6
+    penalised = stiffness * float(np.vdot(inverse_from_factor(factor), bending))
+    known = max(lattice.size - penalised - null, 0.0) + HABIT
+    energy = float(solution @ bending @ solution)
+    return known / (energy + HABIT / usual)
 
 
 def coarse_grid(grid: Grid, voxel_nm: float) -> Grid:

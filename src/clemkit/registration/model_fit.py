@@ -24,6 +24,7 @@ from clemkit.provenance import Progress, no_progress
 from clemkit.registration.evidence import Evidence, gather, remaining
 from clemkit.registration.factor import inverse_from_factor, positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
+from clemkit.registration.matching import evidence_stiffness
 from clemkit.registration.noise import Noise
 from clemkit.registration.pull import Pull, gradient_nm, interior
 
@@ -33,10 +34,8 @@ FloatImage = NDArray[np.float32]
 # what a model gets wrong looks like signal: on simulated experiments, data counted a third gave
 # the smallest error, and fewer wrong turns when they were counted still less at first
 _CAUTION = 3.0
+_HEAVY_TAIL = 8.0  # degrees of freedom of the residuals' t distribution
 _FIRST_CAUTION = 2.2
-# a few structures alone would call the tissue rigid: bends that the first weight counts for;
-# a guess, tried on one X-ray phantom
-_HABIT = 6.0
 
 
 class ImageModel(Protocol):
@@ -130,7 +129,7 @@ class ModelEvidence:
     lattice: FfdLattice
     share: float = 1.0
     caution: float = _CAUTION
-    heavy_tail: float = 8.0
+    heavy_tail: float = _HEAVY_TAIL
     calls: int = 0
     noise: Noise | None = None
     settled: bool = False
@@ -180,7 +179,7 @@ def fit_model(
     *,
     stiffness: float,
     iterations: int = 8,
-    heavy_tail: float = 8.0,
+    heavy_tail: float = _HEAVY_TAIL,
     adapt: bool = True,
     caution: float = _CAUTION,
     more: Sequence[Evidence] = (),
@@ -217,9 +216,6 @@ def fit_model(
     bending = lattice.bending.toarray()
     current = coefficients
     usual = stiffness
-    freedom = float(lattice.size)
-    # affine motions cost no bending, so they do not count as penalised freedom
-    null = 12 if min(lattice.grid.shape_zyx) > 1 else 6
     data = ModelEvidence(pull, appearance, lattice, caution=caution, heavy_tail=heavy_tail)
     normal = np.zeros_like(bending)
     for iteration in range(iterations):
@@ -230,20 +226,19 @@ def fit_model(
         target = normal @ current.ravel() + right + pulls
         # where nothing bends, the evidence asks for an infinite weight; this one freezes bending
         stiffest = 1e8 * own / float(np.mean(np.diag(bending)))
-        solution = current.ravel()
-        for _ in range(2):
-            factor = positive_factor(normal + stiffness * bending)
+        factor = positive_factor(normal + stiffness * bending)
+        if adapt:
             solution = sl.cho_solve(factor, target)
-            freedom = float(lattice.size - stiffness * trace_solve(factor, bending))
-            energy = float(solution @ bending @ solution)
-            if adapt:
-                known = max(freedom - null, 0.0) + _HABIT
-                stiffness = min(known / (energy + _HABIT / usual), stiffest)
+            better = evidence_stiffness(lattice, factor, bending, solution, stiffness, usual)
+            stiffness = min(better, stiffest)
+            factor = positive_factor(normal + stiffness * bending)
+        solution = sl.cho_solve(factor, target)
         step = float(np.abs(lattice.field(solution.reshape(current.shape) - current)).max())
         current = solution.reshape(current.shape)
         progress(stage, (iteration + 1) / iterations, f"largest step {step:.0f} nm")
         if step < 0.02 * min(pull.work_grid.voxel_size_zyx_nm[1:]) and data.settled:
             break
+    freedom = float(lattice.size - stiffness * trace_solve(factor, bending))
     used = data.trust > 0.3
     correlation = float(np.corrcoef(data.image[used], appearance.expected[used])[0, 1])
     return ModelFit(

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
+from scipy.special import ndtr
 
 from clemkit.geometry import FloatArray, Grid, Space
 from clemkit.registration.sampling import sample_displaced
 from clemkit.transforms import Affine
 
-__all__ = ["AffineMap", "Pull", "gradient_nm", "resample_to"]
+__all__ = ["AffineMap", "Pull", "border_trust", "gradient_nm", "interior", "resample_to"]
 
 FloatImage = NDArray[np.float32]
 
@@ -96,3 +97,22 @@ def interior(inside: NDArray[np.bool_]) -> FloatImage:
     """Return 1 where a voxel and its neighbours lie inside, as float32 weights."""
     structure = ndi.generate_binary_structure(3, 1)
     return ndi.binary_erosion(inside, structure, border_value=1).astype(np.float32)
+
+
+def border_trust(grid: Grid, blur_zyx_nm: FloatArray) -> FloatImage:
+    """Return 1 inside a field and 0 at its border, where light comes from beyond it.
+
+    Parameters
+    ----------
+    grid : Grid
+    blur_zyx_nm : (3,) array
+        Standard deviation of the blur.
+    """
+    trust = np.ones((1, 1, 1))
+    for axis, (n, voxel) in enumerate(zip(grid.shape_zyx, grid.voxel_size_zyx_nm, strict=True)):
+        if n == 1:
+            continue
+        edge = (np.minimum(np.arange(n), n - 1 - np.arange(n)) + 0.5) * voxel
+        inside = np.clip(2 * ndtr(edge / float(blur_zyx_nm[axis])) - 1, 0.0, 1.0)
+        trust = trust * inside.reshape([-1 if a == axis else 1 for a in range(3)])
+    return trust.astype(np.float32)

@@ -26,7 +26,7 @@ from clemkit.registration.intensity import (
 from clemkit.registration.matching import coarse_grid, match_lattice
 from clemkit.registration.model_fit import ModelFit, fit_model
 from clemkit.registration.prepare import read_reduced
-from clemkit.registration.pull import AffineMap, Pull, resample_to
+from clemkit.registration.pull import AffineMap, Pull, border_trust, resample_to
 from clemkit.registration.scales import open_voxel_sizes_nm
 from clemkit.registration.settings import Settings
 from clemkit.registration.structures import Structures, cut_pieces
@@ -163,6 +163,8 @@ def finer_levels(
             stiffness=stiffness,
             correlation_volume=voxels,
             step_limit_nm=1.5 * blur,
+            adapt=detail_nm == 0,
+            trust=border_trust(grid, np.hypot(blur, blur_zyx_nm)),
             more=[g.on_images(level, blur, blur_zyx_nm) for g in guides],
         )
         lattice, correlation = level, match.correlation
