@@ -52,8 +52,14 @@ class FixedFeatures:
 
     @property
     def normalisation_nm(self) -> float:
-        """Scale of local normalisation: a few structure radii, at most a third of the field."""
-        return float(min(5.5 * self.radius_nm, self.grid.extent_zyx_nm.max() / 3))
+        """Scale of local normalisation: a few structure radii, at most a third of the field.
+
+        The detail of a grey image is its texture; what two images share is often larger.
+        """
+        widest = float(self.grid.extent_zyx_nm.max()) / 3
+        if self.labels is None and min(self.grid.shape_zyx) > 1:
+            return widest
+        return min(5.5 * self.radius_nm, widest)
 
     def template(self, voxel_nm: float, blur_zyx_nm: FloatArray) -> tuple[FloatImage, Grid]:
         """Return the normalised template at about *voxel_nm*.

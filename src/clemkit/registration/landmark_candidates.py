@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
 import numpy as np
 
+from clemkit.errors import DegenerateLandmarksError, RegistrationError
 from clemkit.geometry import FloatArray
 from clemkit.landmarks import LandmarkPairs
+from clemkit.registration.landmark_blend import StiffMap, blend
 from clemkit.registration.landmark_choice import Candidate
 from clemkit.registration.landmark_outliers import Outliers, RobustFit, fit_robustly
 from clemkit.registration.landmark_rigid_models import (
@@ -19,7 +21,8 @@ from clemkit.registration.landmark_rigid_models import (
     leave_one_out_affine,
 )
 from clemkit.registration.landmark_shape import LandmarkShape
-from clemkit.registration.landmark_spline import fit_stacked_spline
+from clemkit.registration.landmark_spline import ISOTROPIC, fit_stacked_spline
+from clemkit.registration.landmark_stretch import choose_stretch
 from clemkit.transforms import Affine, ThinPlateSpline, Transform
 from clemkit.transforms.thin_plate_system import Kernel
 
@@ -27,6 +30,7 @@ __all__ = ["FitSetup", "final_transform", "fit_backwards", "fit_candidate", "fit
 
 _SMOOTH: Kernel = "r2_log_r"
 _ROUGH: Kernel = "r"
+_MANY = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class FitSetup:
         Whether the map may be a mirror.
     smoothing : float or None
         The user's smoothing, nm².
+    seed : int
+        For what is judged by a random part of the landmarks.
     """
 
     pairs: LandmarkPairs
@@ -53,6 +59,7 @@ class FitSetup:
     start: FloatArray
     mirror: bool
     smoothing: float | None
+    seed: int = 0
 
     @property
     def dimension(self) -> int:
@@ -83,16 +90,49 @@ def fit_candidate(name: str, setup: FitSetup) -> Candidate:
 
 
 def _spline_candidate(setup: FitSetup) -> Candidate:
-    """Fit with both kernels, unless the smoothing is given, and keep the better one."""
+    """Fit with both kernels, blended with stiffer maps, and keep the better one.
+
+    With a given smoothing: the spline alone, and that smoothing.
+    """
     smooth = Candidate("tps", *_robustly(setup, partial(_spline_fit, setup, _SMOOTH), setup.start))
     if setup.smoothing is not None:
         return smooth
-    # from the weights found, two rounds are enough
-    start = smooth.weights / setup.base
-    rough = Candidate("tps", *_robustly(setup, partial(_spline_fit, setup, _ROUGH), start, 2))
+    if len(setup.pairs) < _MANY:
+        # from the weights found, two rounds are enough
+        start = smooth.weights / setup.base
+        fit = partial(_spline_fit, setup, _ROUGH)
+        rough = Candidate("tps", *_robustly(setup, fit, start, 2))
+    else:
+        made = _spline_fit(setup, _ROUGH, smooth.weights)
+        rough = Candidate("tps", made, smooth.outliers, smooth.weights)
+    options = [_refined(setup, each) for each in (smooth, rough)]
     kept = ~(smooth.outliers.mask | rough.outliers.mask)
-    errors = [float(np.mean(np.linalg.norm(c.fit.loo_nm[kept], axis=1))) for c in (smooth, rough)]
-    return rough if errors[1] < errors[0] else smooth
+    errors = [float(np.mean(np.linalg.norm(c.fit.loo_nm[kept], axis=1))) for c in options]
+    return options[int(np.argmin(errors))]
+
+
+def _refined(setup: FitSetup, found: Candidate) -> Candidate:
+    """Stretch the distances along z if need be, and blend with stiffer maps."""
+    made = found.fit
+    kernel: Kernel = made.model.transform.kernel
+    fixed, moving = setup.pairs.fixed.points_zyx_nm, setup.pairs.moving.points_zyx_nm
+    if not setup.shape.planar:
+        stretch = choose_stretch(
+            fixed, moving, weights=found.weights, kernel=kernel, seed=setup.seed
+        )
+        if stretch != ISOTROPIC:
+            made = _spline_fit(setup, kernel, found.weights, stretch_zyx=stretch)
+    stiff = []
+    for name in ("rigid", "similarity", "affine"):
+        loo = _affine_fit(name, setup, found.weights).loo_nm
+        try:
+            affine = fit_final_affine(name, setup, found.weights)
+        except (RegistrationError, DegenerateLandmarksError):  # a mirror that is not allowed
+            continue
+        if np.all(np.isfinite(loo)):
+            stiff.append(StiffMap(name, affine, loo))
+    mixed = blend(made.model, stiff, ~found.outliers.mask)
+    return replace(found, fit=RobustFit(mixed.loo_nm, mixed.loo_spread, mixed))
 
 
 def _robustly(
@@ -106,7 +146,7 @@ def _robustly(
         start=start,
         dimension=setup.dimension,
         # each costs seconds for thousands of landmarks
-        rounds=rounds if len(setup.pairs) < 1500 else min(rounds, 3),
+        rounds=rounds if len(setup.pairs) < _MANY else min(rounds, 2),
     )
 
 
@@ -123,7 +163,12 @@ def _affine_fit(name: str, setup: FitSetup, weights: FloatArray) -> RobustFit:
 
 
 def _spline_fit(
-    setup: FitSetup, kernel: Kernel, weights: FloatArray, backwards: bool = False
+    setup: FitSetup,
+    kernel: Kernel,
+    weights: FloatArray,
+    *,
+    stretch_zyx: tuple[float, float, float] = ISOTROPIC,
+    backwards: bool = False,
 ) -> RobustFit:
     a, b = setup.pairs.fixed, setup.pairs.moving
     if backwards:
@@ -138,6 +183,7 @@ def _spline_fit(
         planar=setup.shape.planar,
         smoothing=setup.smoothing,
         kernel=kernel,
+        stretch_zyx=stretch_zyx,
     )
     return RobustFit(made.loo_nm, made.loo_spread, made)
 

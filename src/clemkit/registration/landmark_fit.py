@@ -215,7 +215,7 @@ def _prepare(
         planar=shape.planar,
     )
     findings += unit_findings(trial)
-    return FitSetup(pairs, shape, base, start, mirror, smoothing), findings
+    return FitSetup(pairs, shape, base, start, mirror, smoothing, seed), findings
 
 
 def _sigma_weights(pairs: LandmarkPairs) -> FloatArray:

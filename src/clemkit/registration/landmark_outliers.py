@@ -22,6 +22,8 @@ _LIMITS = (7.5, 10.0)  # in local standard deviations; heavy tails need the high
 _GROSS = 20.0  # beyond it a pair must help its neighbours much to be kept
 _NEIGHBOURS = 10
 _ROUNDS = 5
+_MILD = 10.0  # degrees of freedom of the final weights
+_WASTE = 1.03  # what strong weights must gain, since they are chosen by chance otherwise
 _MINIMUM = 8  # fewer landmarks cannot outvote one of them
 
 
@@ -145,12 +147,16 @@ def fit_robustly(
         before = used
     suspects = mask
     mask = suspects & ~_helpful(fit, made, source, used, base_weights, severity, suspects)
-    # the weights above take steep deformation for noise where there is little noise
+    # the weights above waste good landmarks, and take steep deformation for noise
     plain = np.where(mask, base_weights * 1e-4, base_weights)
-    soft = np.where(suspects & ~mask, base_weights, used)
-    options = [(fit(plain), plain)]
-    options.append((made, used) if np.array_equal(soft, used) else (fit(soft), soft))
-    made, used = min(options, key=lambda option: _typical_error(option[0], ~mask))
+    soft = plain * np.where(mask, 1.0, robust_weights(ratio, dimension, _MILD))
+    soft[suspects & ~mask] = base_weights[suspects & ~mask]
+    strong = np.where(suspects & ~mask, base_weights, used)
+    options = [(fit(each), each) for each in (plain, soft)]
+    options.append((made, used) if np.array_equal(strong, used) else (fit(strong), strong))
+    errors = [_mean_error(option, ~mask) for option, _ in options]
+    errors[-1] *= _WASTE
+    made, used = options[int(np.argmin(errors))]
     return made, Outliers(mask, severity, _swaps(made, target, mask, severity, limit)), used
 
 
@@ -184,10 +190,8 @@ def _helpful(
     return helpful
 
 
-def _typical_error(made: RobustFit, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
-    """Return the mean leave-one-out length without its largest tenth."""
-    length = np.sort(np.linalg.norm(made.loo_nm[kept], axis=1))
-    return float(np.mean(length[: max(1, int(0.9 * len(length)))]))
+def _mean_error(made: RobustFit, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+    return float(np.mean(np.linalg.norm(made.loo_nm[kept], axis=1)))
 
 
 def _standardised(

@@ -113,6 +113,8 @@ def landmark_details(
         "kernel": spline.transform.kernel if isinstance(spline, StackedSpline) else None,
         "smoothing": spline.typical_smoothing if isinstance(spline, StackedSpline) else None,
         "smoothing_shares": _shares(spline),
+        "blend": spline.blend if isinstance(spline, StackedSpline) else None,
+        "stretch_z": spline.transform.stretch_zyx[0] if isinstance(spline, StackedSpline) else None,
         "scores": {name: dict(values) for name, values in scores.items()},
         "landmark_ids": list(pairs.ids),
         "residual_nm": [float(v) for v in residual_nm[rows]],

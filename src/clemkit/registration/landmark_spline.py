@@ -1,38 +1,43 @@
-"""A smoothing thin-plate spline whose smoothing and weights come from leave-one-out errors.
+"""A smoothing thin-plate spline averaged over its smoothings.
 
-One eigendecomposition of the reduced spline system [1]_ gives the exact leave-one-out residual of
-every landmark at every smoothing. Instead of taking the single best smoothing, which is a noisy
-choice for few landmarks, the splines of all smoothings are averaged with the weights that make the
-leave-one-out error of the average smallest (stacking [2]_). Since all of them have the same
-centres, the average is itself one thin-plate spline. Landmarks count by Student's t weights of
-their standardised leave-one-out residuals, found by iteration.
+Taking the single best smoothing is a noisy choice for few landmarks. Instead the splines of all
+smoothings, from interpolation to the affine fit, are averaged. Since all have the same centres, the
+average is itself one thin-plate spline. There are two averages: the one with the smallest
+leave-one-out error (stacking [1]_), which wrong pairs hardly sway, and the one that weights each
+smoothing by the probability of the landmarks (:mod:`.landmark_smoothings`), which is less noisy.
 
-With the kernel ``r² log r``, BigWarp's, a landmark file whose moving points are the fitted ones
-reopens there as the same map; the kernel ``r`` gives rougher maps, which some tissues need.
+With the kernel ``r² log r``, BigWarp's, and no stretch, a landmark file whose moving points are the
+fitted ones reopens there as the same map; the kernel ``r`` gives rougher maps, which some tissues
+need.
 
 References
 ----------
-.. [1] G. Wahba, "Spline models for observational data", SIAM, 1990, chapters 2 and 4.
-.. [2] L. Breiman, "Stacked regressions", Machine Learning 24, 49-64, 1996.
+.. [1] L. Breiman, "Stacked regressions", Machine Learning 24, 49-64, 1996.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from clemkit.geometry import FloatArray, Space
+from clemkit.registration.landmark_smoothings import Smoothings
+from clemkit.registration.landmark_stack import stack
 from clemkit.transforms import Affine, ThinPlateSpline
 from clemkit.transforms.thin_plate_system import Kernel, ThinPlateSystem
 
-__all__ = ["StackedSpline", "chi_median", "fit_stacked_spline", "robust_weights", "stack"]
+__all__ = [
+    "ISOTROPIC",
+    "StackedSpline",
+    "chi_median",
+    "fit_stacked_spline",
+    "robust_weights",
+]
 
-# relative to the mean eigenvalue; the ends are interpolation and the affine fit
-_GRID = np.concatenate([10.0 ** np.arange(-7, 3.6, 0.5), [1e6]])
-_STACK_STEPS = 200
-_NU = 2.0  # degrees of freedom of the t weights
+_NU = 2.0  # degrees of freedom of the t weights that find wrong pairs
+ISOTROPIC = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +57,10 @@ class StackedSpline:
         The smoothings that were averaged, nm² (kernel ``r``: nm).
     shares : (M,) float array
         Their shares; the sum is one.
-    score_nm : float
-        Mean leave-one-out error.
+    likely : StackedSpline or None
+        The average by probability instead of by leave-one-out error.
+    blend : dict of str to float
+        Shares of the spline and of stiffer maps; empty where it is the spline alone.
     """
 
     transform: ThinPlateSpline
@@ -61,7 +68,8 @@ class StackedSpline:
     loo_spread: FloatArray
     smoothings: FloatArray
     shares: FloatArray
-    score_nm: float
+    likely: StackedSpline | None = None
+    blend: dict[str, float] = field(default_factory=dict)
 
     @property
     def typical_smoothing(self) -> float:
@@ -78,35 +86,9 @@ def chi_median(dimension: int) -> float:
     return 1.5382 if dimension == 3 else 1.1774
 
 
-def robust_weights(standardised: FloatArray, dimension: int) -> FloatArray:
+def robust_weights(standardised: FloatArray, dimension: int, freedom: float = _NU) -> FloatArray:
     """Return Student's t weights ``(N,)`` of residual lengths in units of their scale."""
-    return np.clip((_NU + dimension) / (_NU + standardised**2), 1e-4, 1.0)
-
-
-def stack(residuals: FloatArray) -> FloatArray:
-    """Return the convex combination with the smallest mean residual length.
-
-    Parameters
-    ----------
-    residuals : (M, N, 3) float array
-        Leave-one-out residuals of M candidates.
-
-    Returns
-    -------
-    (M,) array
-        Shares, not negative, with sum one; found by exponentiated gradient.
-    """
-    count, n = residuals.shape[:2]
-    shares = np.full(count, 1.0 / count)
-    for _ in range(_STACK_STEPS):
-        mixed = np.tensordot(shares, residuals, 1)
-        length = np.linalg.norm(mixed, axis=1) + 1e-300
-        gradient = np.einsum("mnj,nj->m", residuals, mixed / length[:, None]) / n
-        mean = float(length.mean())
-        shares = shares * np.exp(-2.0 * (gradient - gradient @ shares) / mean)
-        shares /= shares.sum()
-    shares[shares < 1e-4] = 0.0
-    return shares / shares.sum()
+    return np.clip((freedom + dimension) / (freedom + standardised**2), 1e-4, 1.0)
 
 
 def fit_stacked_spline(
@@ -120,6 +102,7 @@ def fit_stacked_spline(
     planar: bool = False,
     smoothing: float | None = None,
     kernel: Kernel = "r2_log_r",
+    stretch_zyx: tuple[float, float, float] = ISOTROPIC,
 ) -> StackedSpline:
     """Fit the spline for given landmark weights.
 
@@ -139,65 +122,63 @@ def fit_stacked_spline(
         Take this one smoothing (nm², or nm with kernel ``r``) instead of the average.
     kernel : {"r", "r2_log_r"}
         Radial function.
+    stretch_zyx : (3,) tuple of float
+        Of the source space, before distances are taken.
 
     Raises
     ------
     DegenerateLandmarksError, TooFewLandmarksError, ArgumentError
         As :func:`~clemkit.transforms.fit_thin_plate_spline`.
     """
-    from scipy.linalg import eigh
-
     system = ThinPlateSystem.build(
-        source_points, target_points, weights=weights, ids=ids, planar=planar, kernel=kernel
+        source_points * np.asarray(stretch_zyx),
+        target_points,
+        weights=weights,
+        ids=ids,
+        planar=planar,
+        kernel=kernel,
     )
-    eigenvalues, vectors = eigh(system.reduced, driver="evd", check_finite=False)
-    eigenvalues = np.maximum(eigenvalues, 0.0)
-    modes = system.expand(vectors)
-    del vectors
-    root = np.sqrt(system.pairs.weights)[:, None]
-    loads = modes.T @ system.values
-    if smoothing is None:
-        steps = _GRID * float(eigenvalues.mean())
-    else:
-        steps = np.array([system.scaled_smoothing(smoothing)])
-    squares = modes**2
-    # interpolation has no finite hat at a zero eigenvalue
-    floor = 1e-14 * float(eigenvalues.max(initial=1.0))
-    gains = [1.0 / np.maximum(eigenvalues + s, floor) for s in steps]
-    diagonals = [squares @ g for g in gains]
-    del squares
-    residuals = []
-    for gain, diagonal in zip(gains, diagonals, strict=True):
-        hat = modes @ (gain[:, None] * loads)
-        residuals.append(hat / (diagonal[:, None] * root))
-    shares = stack(np.array(residuals)) if len(steps) > 1 else np.ones(1)
-    chosen = np.flatnonzero(shares)
-    hat = modes @ (sum(shares[k] * gains[k] for k in chosen)[:, None] * loads)
-    drop = modes @ (sum(shares[k] * steps[k] * gains[k] for k in chosen)[:, None] * loads)
-    loo = np.zeros((len(root), 3))
-    loo[:, system.axes] = sum(shares[k] * residuals[k] for k in chosen)
-    spread = sum(shares[k] / np.sqrt(diagonals[k]) / root[:, 0] for k in chosen)
-    fitted = (system.values - drop) / root
-    transform = _spline(system, root * hat, fitted, source, target)
-    if planar:
-        shift = np.average(
-            system.pairs.target[:, 0] - system.pairs.source[:, 0], weights=system.pairs.weights
+    solved = Smoothings.solve(system, smoothing)
+    residuals, spreads = solved.leave_one_out()
+    evidence = solved.log_evidence()
+    likely = np.exp(evidence - evidence.max())
+    likely[likely < 1e-4] = 0.0
+
+    def averaged(shares: FloatArray) -> StackedSpline:
+        hat, left = solved.hats(shares)
+        root = np.sqrt(system.pairs.weights)[:, None]
+        fitted = (system.values - left) / root
+        loo = np.zeros((len(root), 3))
+        loo[:, system.axes] = np.tensordot(shares, residuals, 1)
+        if planar:
+            loo[:, 0] = _shift_residuals(system)
+        spread = shares @ spreads
+        return StackedSpline(
+            transform=_spline(system, root * hat, fitted, source, target, stretch_zyx),
+            loo_nm=loo[system.group],
+            loo_spread=(spread / np.median(spread))[system.group],
+            smoothings=np.array([system.physical_smoothing(s) for s in solved.steps]),
+            shares=shares,
         )
-        left = system.pairs.target[:, 0] - system.pairs.source[:, 0] - shift
-        loo[:, 0] = left * len(left) / max(len(left) - 1, 1)
-    group = system.group
-    return StackedSpline(
-        transform=transform,
-        loo_nm=loo[group],
-        loo_spread=(spread / np.median(spread))[group],
-        smoothings=np.array([system.physical_smoothing(s) for s in steps]),
-        shares=shares,
-        score_nm=float(np.linalg.norm(loo, axis=1).mean()),
-    )
+
+    made = averaged(stack(residuals))
+    return replace(made, likely=averaged(likely / likely.sum()))
+
+
+def _shift_residuals(system: ThinPlateSystem) -> FloatArray:
+    """Return what the mean shift in z leaves of each landmark that it does not know."""
+    shift = system.pairs.target[:, 0] - system.pairs.source[:, 0]
+    left = shift - np.average(shift, weights=system.pairs.weights)
+    return np.asarray(left * len(left) / max(len(left) - 1, 1))
 
 
 def _spline(
-    system: ThinPlateSystem, hat: FloatArray, fitted: FloatArray, source: Space, target: Space
+    system: ThinPlateSystem,
+    hat: FloatArray,
+    fitted: FloatArray,
+    source: Space,
+    target: Space,
+    stretch_zyx: tuple[float, float, float],
 ) -> ThinPlateSpline:
     """Build the spline from kernel coefficients; what they leave of *fitted* is affine."""
     axes, centres = system.axes, system.pairs.source
@@ -218,12 +199,8 @@ def _spline(
     linear, shift, centre = np.eye(3), system.mean_shift_nm.copy(), np.zeros(3)
     linear[axes, axes] = polynomial[1:].T / system.scale_nm
     shift[axes], centre[axes] = polynomial[0], system.centre_nm
-    affine = Affine.from_parts(linear, shift - linear @ centre, source=source, target=target)
-    return ThinPlateSpline(
-        affine,
-        centres,
-        bent,
-        kernel=system.kernel,
-        planar=system.planar,
-        scale_nm=system.scale_nm,
+    affine = Affine.from_parts(
+        linear * stretch_zyx, shift - linear @ centre, source=source, target=target
     )
+    return replace(shape, affine=affine, centres_zyx_nm=centres / stretch_zyx,
+                   stretch_zyx=stretch_zyx)  # fmt: skip

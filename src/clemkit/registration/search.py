@@ -59,14 +59,14 @@ class SearchOutcome:
 def search_voxel_nm(fixed: FixedFeatures, moving_grid: Grid, settings: Settings) -> float:
     """Return the voxel size of the pose search.
 
-    About 3.3 structure radii, but so that the fixed field has 22 to 36 voxels (64 to 128 in
-    2D) along its longest edge and the moving volume at most 192.
+    About 3.3 structure radii, but so that the fixed field has 22 to 36 voxels (16 to 28 without
+    labels, 64 to 128 in 2D) along its longest edge and the moving volume at most 192.
     """
     if settings.search_voxel_nm is not None:
         return settings.search_voxel_nm
     longest = float(fixed.grid.extent_zyx_nm.max())
     flat = min(fixed.grid.shape_zyx) == 1
-    fewest, most = (64, 128) if flat else (22, 36)
+    fewest, most = (64, 128) if flat else (22, 36) if fixed.labels is not None else (16, 28)
     wanted = float(np.clip(3.3 * fixed.radius_nm, longest / most, longest / fewest))
     return max(wanted, float(moving_grid.extent_zyx_nm.max()) / 192)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ __all__ = ["Start", "find_volumes_start", "require_usable"]
 # grey images that agree so well show the same tissue in the same way; between one phantom (0.49)
 # and three simulated pairs (0.77 to 0.98)
 _SAME_CONTRAST = 0.7
+_SEEN = 0.2  # least correlation of labels at the place of the grey images; a guess
 _CLEAR = 0.8  # confidence of a channel that makes searching the others unnecessary
 
 
@@ -94,11 +95,44 @@ def find_volumes_start(
         return found, features  # what was drawn as corresponding is worth more than likeness
     if other.objection is not None:
         raise RegistrationError(other.objection)
-    warnings.append(
+    clearer = (
         f"the grey images gave a clearer pose than the labels (confidence "
-        f"{other.outcome.confidence:.2f} against {found.outcome.confidence:.2f}) and were used"
+        f"{other.outcome.confidence:.2f} against {found.outcome.confidence:.2f})"
     )
+    if not alike:
+        labelled = _labels_at(other, features, moving, settings, progress)
+        if labelled is not None:
+            warnings.append(f"{clearer}; from there on the labels were used")
+            return labelled, features
+    warnings.append(f"{clearer} and were used")
     return other, images
+
+
+def _labels_at(
+    grey: Start, features: FixedFeatures, moving: Volume, settings: Settings, progress: Progress
+) -> Start | None:
+    """Return the start that the labels give at the place of the grey images; None if they do not.
+
+    Grey images of unlike contrast find the place, but mislead a deformation.
+    """
+    voxel = search_voxel_nm(features, moving.grid, settings)
+    image = moving_image(moving, None, grey.channel, voxel / 3, features.normalisation_nm)
+    outcome, _ = find_near(
+        features,
+        image,
+        Initial(grey.outcome.best.affine, trusted=True),
+        blur_zyx_nm=grey.psf_zyx_nm,
+        settings=settings,
+        expected_scale=1.0,
+        both_signs=True,
+        progress=progress,
+    )
+    if outcome is None or outcome.best.score < _SEEN:
+        return None
+    kept = replace(
+        outcome, confidence=grey.outcome.confidence, tiers=(*grey.outcome.tiers, "labels there")
+    )
+    return Start(grey.channel, kept, grey.psf_zyx_nm)
 
 
 def _search(

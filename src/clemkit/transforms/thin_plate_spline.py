@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clemkit.errors import ArgumentError, NotInvertibleError, RegistrationError
-from clemkit.geometry import FloatArray, Space, as_points
+from clemkit.geometry import FloatArray, Space, as_points, as_triple
 from clemkit.transforms.affine import Affine
 from clemkit.transforms.thin_plate_system import Kernel, ThinPlateSystem
 
@@ -19,7 +19,7 @@ __all__ = ["ThinPlateSpline", "fit_thin_plate_spline"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ThinPlateSpline:
-    """Maps ``x`` to ``A x + b + sum_i w_i U(|x - c_i|)`` [1]_ [2]_.
+    """Maps ``x`` to ``A x + b + sum_i w_i U(|D (x - c_i)|)`` [1]_ [2]_.
 
     Attributes
     ----------
@@ -36,6 +36,8 @@ class ThinPlateSpline:
         Distances are taken in y and x only; z is shifted.
     scale_nm : float
         Length inside the logarithm; no influence on a fitted map beyond rounding.
+    stretch_zyx : (3,) tuple of float
+        Diagonal of ``D``: how much distances along an axis count; one, unless fitted otherwise.
 
     References
     ----------
@@ -50,6 +52,7 @@ class ThinPlateSpline:
     kernel: Kernel = "r"
     planar: bool = False
     scale_nm: float = 1.0
+    stretch_zyx: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
         for name in ("centres_zyx_nm", "weights_zyx"):
@@ -65,6 +68,10 @@ class ThinPlateSpline:
             )
         if not self.scale_nm > 0:
             raise ArgumentError(f"ThinPlateSpline.scale_nm: expected > 0; found {self.scale_nm}")
+        stretch = as_triple(self.stretch_zyx, "ThinPlateSpline.stretch_zyx")
+        if not all(0 < s < np.inf for s in stretch):
+            raise ArgumentError(f"ThinPlateSpline.stretch_zyx: expected > 0; found {stretch}")
+        object.__setattr__(self, "stretch_zyx", stretch)
 
     @property
     def source(self) -> Space:
@@ -81,10 +88,9 @@ class ThinPlateSpline:
         from clemkit.transforms import kernels
 
         points = as_points(points_zyx_nm)
-        axes = slice(1, 3) if self.planar else slice(0, 3)
         bent = kernels.radial_sum(
-            np.ascontiguousarray(points[:, axes]),
-            np.ascontiguousarray(self.centres_zyx_nm[:, axes]),
+            self._stretched(points),
+            self._stretched(self.centres_zyx_nm),
             self.weights_zyx,
             self.scale_nm,
             self.kernel == "r2_log_r",
@@ -102,13 +108,20 @@ class ThinPlateSpline:
         axes = slice(1, 3) if self.planar else slice(0, 3)
         out = self.affine.jacobian(points)
         out[:, :, axes] += kernels.radial_gradient(
-            np.ascontiguousarray(points[:, axes]),
-            np.ascontiguousarray(self.centres_zyx_nm[:, axes]),
+            self._stretched(points),
+            self._stretched(self.centres_zyx_nm),
             self.weights_zyx,
             self.scale_nm,
             self.kernel == "r2_log_r",
-        )
+        ) * np.array(self.stretch_zyx[axes])
         return out
+
+    def _stretched(self, points_zyx_nm: FloatArray) -> FloatArray:
+        """Return the coordinates that distances are taken in, ``(N, D)``."""
+        axes = slice(1, 3) if self.planar else slice(0, 3)
+        if self.stretch_zyx == (1.0, 1.0, 1.0):
+            return np.ascontiguousarray(points_zyx_nm[:, axes])
+        return np.ascontiguousarray(points_zyx_nm[:, axes] * np.array(self.stretch_zyx[axes]))
 
     def inverse(self) -> Affine:
         """Return the exact inverse where nothing bends.

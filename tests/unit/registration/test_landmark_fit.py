@@ -17,7 +17,8 @@ from clemkit.geometry import Space
 from clemkit.landmarks import LandmarkPairs, LandmarkSet
 from clemkit.registration.landmark_fit import register_landmarks
 from clemkit.registration.landmark_rigid_models import fit_affine_model, leave_one_out_affine
-from clemkit.registration.landmark_spline import fit_stacked_spline, stack
+from clemkit.registration.landmark_spline import fit_stacked_spline
+from clemkit.registration.landmark_stack import stack
 from clemkit.transforms import Affine, ThinPlateSpline, fit_thin_plate_spline
 
 EM, LM = Space("em"), Space("lm")

@@ -108,6 +108,7 @@ def _encoded(part: Transform) -> dict[str, Any]:
             "kernel": part.kernel,
             "planar": part.planar,
             "scale_nm": part.scale_nm,
+            "stretch_zyx": list(part.stretch_zyx),
         }
     if isinstance(part, CertifiedInverse):
         return {
@@ -149,5 +150,6 @@ def _decoded(data: dict[str, Any]) -> Transform:
             kernel=data["kernel"],
             planar=data["planar"],
             scale_nm=data["scale_nm"],
+            stretch_zyx=data.get("stretch_zyx", (1.0, 1.0, 1.0)),
         )
     raise ValueError(f"transform type {data['type']!r}")
