@@ -19,7 +19,7 @@ from collections.abc import Callable
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from sets import FIXED, MOVING, NamedSet, real_sets, simulated, simulated_sets
+from sets import NamedSet, real_sets, simulated, simulated_sets
 
 from clemkit.landmarks import LandmarkPairs
 from clemkit.registration.landmark_fit import register_landmarks
