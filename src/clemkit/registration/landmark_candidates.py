@@ -184,6 +184,7 @@ def _spline_fit(
         smoothing=setup.smoothing,
         kernel=kernel,
         stretch_zyx=stretch_zyx,
+        noise_weights=setup.base,
     )
     return RobustFit(made.loo_nm, made.loo_spread, made)
 

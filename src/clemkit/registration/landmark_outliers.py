@@ -18,7 +18,7 @@ from clemkit.registration.landmark_spline import chi_median, robust_weights
 
 __all__ = ["Outliers", "RobustFit", "fit_robustly", "starting_weights"]
 
-_LIMITS = (7.5, 10.0)  # in local standard deviations; heavy tails need the higher
+_LIMITS = (11.0, 14.0)  # in local standard deviations; uneven localisation needs so much
 _GROSS = 20.0  # beyond it a pair must help its neighbours much to be kept
 _NEIGHBOURS = 10
 _ROUNDS = 5

@@ -73,15 +73,22 @@ class Smoothings:
         left = self.modes @ (((shares * self.steps) @ self.gains)[:, None] * self.loads)
         return hat, left
 
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
+    def leave_one_out(self, noise_weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return residuals (M, N, D), target minus prediction, and their spread (M, N).
 
-        The spread is the standard deviation that the process expects, up to a common factor.
+        Parameters
+        ----------
+        noise_weights : (N,) float array
+            The weights as far as they tell localisation uncertainty. The spread is the standard
+            deviation that the process expects with them, up to a common factor: a landmark that
+            a robust fit distrusts is not expected to lie further off.
         """
-        root = np.sqrt(self.system.pairs.weights)
+        weights = self.system.pairs.weights
         diagonal = self.gains @ (self.modes**2).T
         residuals = np.array([self.modes @ (gain[:, None] * self.loads) for gain in self.gains])
-        return residuals / (diagonal * root)[:, :, None], 1.0 / (np.sqrt(diagonal) * root)
+        field = 1.0 / (diagonal * weights) - self.steps[:, None] / weights
+        spread = np.sqrt(np.maximum(field, 0.0) + self.steps[:, None] / noise_weights)
+        return residuals / (diagonal * np.sqrt(weights))[:, :, None], spread
 
     def log_evidence(self) -> FloatArray:
         """Return the log restricted likelihood of each smoothing (M,), up to a constant.

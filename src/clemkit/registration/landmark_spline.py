@@ -103,6 +103,7 @@ def fit_stacked_spline(
     smoothing: float | None = None,
     kernel: Kernel = "r2_log_r",
     stretch_zyx: tuple[float, float, float] = ISOTROPIC,
+    noise_weights: FloatArray | None = None,
 ) -> StackedSpline:
     """Fit the spline for given landmark weights.
 
@@ -124,6 +125,8 @@ def fit_stacked_spline(
         Radial function.
     stretch_zyx : (3,) tuple of float
         Of the source space, before distances are taken.
+    noise_weights : (N,) float array, optional
+        The part of *weights* that tells localisation uncertainty; all of it by default.
 
     Raises
     ------
@@ -139,7 +142,8 @@ def fit_stacked_spline(
         kernel=kernel,
     )
     solved = Smoothings.solve(system, smoothing)
-    residuals, spreads = solved.leave_one_out()
+    noise = system.pairs.weights if noise_weights is None else noise_weights
+    residuals, spreads = solved.leave_one_out(noise)
     evidence = solved.log_evidence()
     likely = np.exp(evidence - evidence.max())
     likely[likely < 1e-4] = 0.0
