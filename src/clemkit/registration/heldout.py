@@ -27,7 +27,14 @@ from clemkit.registration.model_fit import ModelFit
 from clemkit.registration.result import ErrorEstimate
 from clemkit.registration.structures import Structures
 
-__all__ = ["HeldOut", "estimate_error", "hold_out", "spread_map", "with_slack"]
+__all__ = [
+    "HeldOut",
+    "estimate_error",
+    "hold_out",
+    "spread_map",
+    "with_shared_offset",
+    "with_slack",
+]
 
 FloatImage = NDArray[np.float32]
 
@@ -164,6 +171,7 @@ def _two_scales(d: FloatArray, c: FloatArray, s: FloatArray) -> tuple[float, flo
 
     Maximum likelihood of a multivariate t distribution (five degrees of freedom) with covariance
     ``a² c + b² s``; log a and log b have broad priors around 0, so that few pieces change little.
+    That of b is wider towards larger errors: what a model lacks makes it too sure, never too shy.
     """
     shape = (5.0 + d.shape[1]) / 2
 
@@ -173,7 +181,8 @@ def _two_scales(d: FloatArray, c: FloatArray, s: FloatArray) -> tuple[float, flo
         square = np.einsum("ni,nij,nj->n", d, np.linalg.inv(total), d)
         _, logdet = np.linalg.slogdet(total)
         likelihood = 0.5 * logdet + shape * np.log1p(square / 5.0 * (5.0 / 3.0))
-        prior = 0.5 * (log_scales[0] / 1.0) ** 2 + 0.5 * (log_scales[1] / 0.25) ** 2
+        width = 0.3 if log_scales[1] > 0 else 0.25
+        prior = 0.5 * (log_scales[0] / 1.0) ** 2 + 0.5 * (log_scales[1] / width) ** 2
         return float(likelihood.sum() + prior)
 
     found = minimize(cost, np.zeros(2), method="Nelder-Mead", options={"maxiter": 200})
@@ -287,7 +296,7 @@ _MODEL_SPREAD = 0.20
 def _interval(median: float, medians: FloatArray, count: int) -> tuple[float, float]:
     """Return the 90 % interval: posterior spread, calibration spread and model spread."""
     posterior = float(np.std(np.log(np.maximum(medians, 1e-9))))
-    calibration = 1.0 / np.sqrt(max(3 * count, 1))
+    calibration = 1.0 / np.sqrt(max(count, 1))
     total = 1.645 * np.sqrt(posterior**2 + calibration**2 + _MODEL_SPREAD**2)
     return median * float(np.exp(-total)), median * float(np.exp(total))
 
@@ -316,6 +325,24 @@ def with_slack(error: ErrorEstimate, slack_nm: float) -> ErrorEstimate:
         high_nm=float(np.hypot(error.high_nm, 1.645 * slack_nm)),
         regions=tuple(wider(r) for r in error.regions),
     )
+
+
+def with_shared_offset(error: ErrorEstimate, offset_nm: float) -> ErrorEstimate:
+    """Return the estimate with a higher upper end, for what all structures may share.
+
+    Parameters
+    ----------
+    error : ErrorEstimate
+    offset_nm : float
+        An offset that is not unusual and leaves no residual: a focal shift, a one-sided blur,
+        outlines that were drawn wider than the stain.
+    """
+    regions = tuple(
+        {**r, "high_nm": float(np.hypot(float(r["high_nm"]), offset_nm))} if "high_nm" in r else r
+        for r in error.regions
+    )
+    high = float(np.hypot(error.high_nm, offset_nm))
+    return replace(error, high_nm=high, regions=regions)
 
 
 def _regions(

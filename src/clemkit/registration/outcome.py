@@ -28,6 +28,8 @@ from clemkit.volumes import Volume
 
 __all__ = ["assemble_result"]
 
+_FEWEST_CHECKED = 8
+
 
 def assemble_result(
     fixed: Volume,
@@ -73,6 +75,14 @@ def assemble_result(
         warnings.append(
             f"confidence {confidence:.2f}: another pose fits nearly as well; look at the overlays "
             "before using this result"
+        )
+    checked = len(held.points_zyx_nm)
+    if checked < _FEWEST_CHECKED:
+        status = "uncertain"
+        warnings.append(
+            f"only {checked} pieces of structure could be held out, expected {_FEWEST_CHECKED} or "
+            "more; the error is little more than a guess: label more structures, or check it by "
+            "landmarks (clemkit evaluate)"
         )
     mapped = held.misfit_zyx_nm @ best.affine.linear.T
     overview = _overview(fixed.grid)

@@ -30,6 +30,7 @@ __all__ = [
 
 FloatImage = NDArray[np.float32]
 CONVINCING = 0.5
+_NOTHING = 0.28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -315,8 +316,9 @@ def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
     """Return 0 to 1 from the relative margin between the best and the best different pose.
 
     The margin is ``(best - second) / best`` of the correlation after the same coarse deformation.
-    A correlation below 0.25 is no evidence at all: unrelated samples reach it.
-    Mirrors count against a mirror only.
+    A correlation below 0.28 is no evidence at all: unrelated samples reach it.
+    A mirror at the same place is no rival of a proper pose, since symmetric specimens fit their own
+    mirror image; one at another place is.
     """
     best = ranked[0].score
     hand = ranked[0].is_mirror
@@ -324,12 +326,19 @@ def pose_confidence(ranked: list[Candidate], grid: Grid) -> float:
         c.score
         for c in ranked[1:]
         if not same_place(c, ranked[0], grid)
-        and not (hand is False and c.is_mirror)  # handedness was decided before
+        and not (hand is False and c.is_mirror and _same_centre(c, ranked[0], grid))
     ]
-    if best <= 0.25:
+    if best <= _NOTHING:
         return 0.0
     margin = (best - max(max(others, default=0.0), 0.0)) / best
     # a place known by a small part of the field is a doubtful one
     shared = np.clip((ranked[0].overlap - 0.4) / 0.25, 0.0, 1.0)
     clear = np.clip((margin - 0.05) / 0.30, 0.0, 1.0)
-    return float(min(clear, np.clip((best - 0.25) / 0.2, 0, 1), shared))
+    return float(min(clear, np.clip((best - _NOTHING) / 0.2, 0, 1), shared))
+
+
+def _same_centre(a: Candidate, b: Candidate, grid: Grid) -> bool:
+    """Return whether the field's centre comes to lie within a fifth of the field."""
+    centre = grid.centre_zyx_nm[None]
+    distance = float(np.linalg.norm(a.affine.apply(centre) - b.affine.apply(centre)))
+    return distance < 0.2 * float(grid.extent_zyx_nm.max()) * abs(_scale(b))
