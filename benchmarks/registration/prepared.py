@@ -59,7 +59,8 @@ def threshold_nm(problem: Problem, case: Case) -> float:
     """Return what counts as found: the axial PSF of light, three voxels of X-ray CT."""
     if case.moving.modality == "xray_ct":
         return 3 * float(max(case.moving.grid.voxel_size_zyx_nm))
-    return _AXIAL_FWHM_NM.get(problem.kind, 850.0)
+    voxel = float(max(case.moving.grid.voxel_size_zyx_nm))
+    return max(_AXIAL_FWHM_NM.get(problem.kind, 850.0), voxel)
 
 
 def build(problem: Problem) -> Case:

@@ -13,9 +13,15 @@ __all__ = ["summarise", "write_results"]
 
 Row = dict[str, Any]
 GROUPS = {
-    "LM–EM, mitochondria": ("simulated", "phantom", "hela"),
+    "LM–EM, mitochondria, simulator": ("simulated",),
+    "LM–EM, mitochondria, phantoms": ("phantom",),
+    "LM–EM, real mitochondria": ("hela",),
     "LM–EM, nuclei only": ("phantom-nuclei",),
-    "X-ray CT–EM": ("simulated-ct", "phantom-xray"),
+    "X-ray CT–EM, simulator": ("simulated-ct",),
+    "X-ray CT–EM, phantoms": ("phantom-xray",),
+    "X-ray of a cortex with itself": ("xray-cortex",),
+    "Tissues of a larva": ("platy-tissues",),
+    "Nuclei and cells, confocal": ("nuclei3d", "ovule3d"),
 }
 LEVELS = ("easy", "medium", "hard")
 REFUSED = ("failed", "error")
