@@ -12,6 +12,8 @@ from scipy.cluster.vq import kmeans2
 from clemkit.geometry import FloatArray, Grid
 from clemkit.registration.intensity import block_mean
 
+_MOST_PIECES = 200  # of one object; more are not needed to hold parts of it out
+
 __all__ = ["Structures", "block_structures", "cut_pieces", "structure_radius_nm"]
 
 
@@ -87,6 +89,8 @@ def cut_pieces(
     fine = np.zeros(labels.shape, np.int32)
     owners: list[int] = [0]
     rng = np.random.default_rng(0)
+    # volume of a piece of a tube of the typical radius
+    each = np.pi * structure_radius_nm(labels, grid) ** 2 * size_nm
     for index, where in enumerate(ndi.find_objects(labels)):
         if where is None:
             continue
@@ -94,11 +98,15 @@ def cut_pieces(
         points = np.argwhere(mask) * voxel
         length = 3.4 * float(np.sqrt(points.var(axis=0).sum()))  # of a rod of that variance
         count = max(round(length / size_nm), 1)
+        filled = len(points) * float(np.prod(voxel)) / each
+        if filled > 4 * count:  # no rod: walls or a network fill far more
+            count = min(round(filled), _MOST_PIECES)
         if count == 1:
             fine[where][mask] = len(owners)
             owners.append(index + 1)
             continue
-        chosen = points[rng.choice(len(points), min(len(points), 400), replace=False)]
+        sample = min(len(points), max(400, 20 * count))
+        chosen = points[rng.choice(len(points), sample, replace=False)]
         count = min(count, len(chosen))
         centres, _ = kmeans2(chosen, count, seed=1, minit="++", iter=8)
         centres = centres[np.all(np.isfinite(centres), axis=1)]
@@ -147,10 +155,11 @@ def block_structures(grid: Grid, size_nm: float) -> Structures:
 
 def _nearest(points: FloatArray, centres: FloatArray) -> NDArray[np.int64]:
     out = np.empty(len(points), np.int64)
-    for start in range(0, len(points), 200_000):
-        part = points[start : start + 200_000]
+    step = max(10_000_000 // len(centres), 1)
+    for start in range(0, len(points), step):
+        part = points[start : start + step]
         square = (part**2).sum(1)[:, None] - 2 * part @ centres.T + (centres**2).sum(1)[None]
-        out[start : start + 200_000] = square.argmin(axis=1)
+        out[start : start + step] = square.argmin(axis=1)
     return out
 
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg as sl
 
 from clemkit.errors import NotConvergedError
-from clemkit.registration.factor import positive_factor
+from clemkit.registration.factor import inverse_from_factor, positive_factor
 
 
 def test_solves_and_leaves_the_matrix_alone(rng):
@@ -31,3 +31,12 @@ def test_a_runaway_system_is_refused(bad):
     matrix[1, 1] = bad
     with pytest.raises(NotConvergedError, match="expected a solvable system"):
         positive_factor(matrix)
+
+
+def test_the_inverse_of_a_factor_is_the_inverse_of_the_matrix():
+    rng = np.random.default_rng(2)
+    root = rng.normal(size=(23, 31))
+    matrix = root @ root.T
+    inverse = inverse_from_factor(positive_factor(matrix))
+    assert np.allclose(inverse, inverse.T)
+    assert np.allclose(inverse @ matrix, np.eye(23), atol=1e-6)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg as sl
 
 from clemkit.geometry import Grid, Space
+from clemkit.registration.factor import positive_factor
 from clemkit.registration.ffd_lattice import FfdLattice
-from clemkit.registration.matching import coarse_grid, compare, match_affine, match_lattice
+from clemkit.registration.matching import (
+    coarse_grid,
+    compare,
+    evidence_stiffness,
+    match_affine,
+    match_lattice,
+)
 from clemkit.registration.pull import AffineMap, Pull, gradient_nm
 
 EM, LM = Space("em"), Space("lm")
@@ -155,3 +163,23 @@ def test_coarse_grid_keeps_the_extent_and_single_planes():
     assert found.shape_zyx == (1, 4, 6)
     assert found.voxel_size_zyx_nm == (50, 22, 22)
     np.testing.assert_allclose(found.corners()[0], grid.corners()[0])
+
+
+def test_evidence_asks_for_the_weight_that_the_bends_were_drawn_with():
+    grid = Grid(space=Space("em"), shape_zyx=(9, 22, 26), voxel_size_zyx_nm=(100, 80, 90))
+    ffd = FfdLattice(grid=grid, spacing_zyx_nm=(400,) * 3, margin_zyx_nm=(50,) * 3)
+    rng = np.random.default_rng(3)
+    bending = ffd.bending.toarray()
+    data = 4.0 * np.eye(ffd.size)
+    values, vectors = np.linalg.eigh(bending)
+    bent = values > 1e-9 * values.max()
+    for true in (1e-7, 1e-5):
+        spread = np.where(bent, 1 / np.sqrt(true * np.where(bent, values, 1)), 0)
+        drawn = vectors @ (spread * rng.normal(size=ffd.size))
+        seen = drawn + rng.normal(size=ffd.size) / 2  # noise of the data's precision
+        stiffness = 1e-6
+        for _ in range(40):
+            factor = positive_factor(data + stiffness * bending)
+            solution = sl.cho_solve(factor, data @ seen)
+            stiffness = evidence_stiffness(ffd, factor, bending, solution, stiffness, 1e-6)
+        assert stiffness == pytest.approx(true, rel=0.35)

@@ -126,3 +126,15 @@ def test_cubes_fill_the_field():
 
 def test_a_cube_larger_than_the_field_is_one_piece():
     assert block_structures(grid_of((1, 7, 9), (50, 20, 10)), 1e4).count == 1
+
+
+def test_walls_are_cut_by_what_they_fill_not_by_their_length():
+    grid = grid_of((20, 60, 55), (40, 20, 24))
+    labels = np.zeros(grid.shape_zyx, np.uint16)
+    labels[:, ::20] = labels[:, :, ::18] = 1  # cell walls, one connected object
+    radius = structure_radius_nm(labels, grid)
+    pieces = cut_pieces(labels, grid, 6.5 * radius, (1, 1, 1))
+    filled = labels.sum() * 40 * 20 * 24
+    assert pieces.count == pytest.approx(filled / (np.pi * radius**2 * 6.5 * radius), rel=0.15)
+    assert pieces.count > 20
+    assert np.all(pieces.objects[1:] == 1)
