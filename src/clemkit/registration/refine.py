@@ -84,7 +84,9 @@ def crop_moving(
     source = volume if labels is None else labels
     factor = reduction(source.grid, voxel_nm)
     corners = candidate.affine.apply(fixed_grid.corners())
-    margin = 2 * normalisation_nm + 0.06 * float(np.ptp(corners, axis=0).max())
+    longest = float(np.ptp(corners, axis=0).max())
+    # the normalisation of grey images is wide: what it sees beyond the field is bounded
+    margin = min(2 * normalisation_nm, 0.2 * longest) + 0.06 * longest
     low = source.grid.to_index((corners.min(axis=0) - margin)[None])[0]
     high = source.grid.to_index((corners.max(axis=0) + margin)[None])[0] + 1
     start = np.floor(low).astype(int) // np.array(factor) * np.array(factor)
