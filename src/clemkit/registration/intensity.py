@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 FloatImage = NDArray[np.float32]
-_BLOCKS_PER_SIGMA = 3.0
+_BLOCKS_PER_SIGMA = 3.0  # fewer would show in what is interpolated between them
 
 
 def block_mean(

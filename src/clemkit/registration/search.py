@@ -30,7 +30,7 @@ __all__ = [
 
 FloatImage = NDArray[np.float32]
 CONVINCING = 0.5
-_NOTHING = 0.28
+_NOTHING = 0.28  # 21 pairs without a match stayed below 0.22; a guess in between
 
 
 @dataclass(frozen=True, slots=True, eq=False)
